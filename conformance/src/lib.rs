@@ -1,0 +1,1 @@
+//! Runs Redfish checks against any endpoint.

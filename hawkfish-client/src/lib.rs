@@ -1,0 +1,1 @@
+//! Typed Redfish client and the hawkfish command line.

@@ -1,0 +1,1 @@
+//! The words of Redfish: models, validation, messages. No I/O.

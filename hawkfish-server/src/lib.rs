@@ -1,0 +1,1 @@
+//! The Redfish service of HawkFish, on axum.

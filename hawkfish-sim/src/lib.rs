@@ -1,0 +1,1 @@
+//! The deterministic BMC simulator, as a library for tests.
