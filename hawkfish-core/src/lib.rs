@@ -1,1 +1,13 @@
-//! The whole HawkFish system as an async Rust API: backends, inventory, power, media, accounts, tasks. No HTTP.
+//! The whole of HawkFish as an async Rust API: machines of real and simulated hosts as systems that can be switched, booted and fed media, by
+//! accounts with roles, through tasks that survive a crash.
+//!
+//! Not in here: HTTP, and Redfish JSON. The server turns those into calls of [`app::HawkFish`].
+
+pub mod backend;
+pub mod clock;
+pub mod ctx;
+pub mod entropy;
+pub mod error;
+pub mod id;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,1 @@
+//! Real machines, through libvirt.

@@ -1,0 +1,170 @@
+//! The hypervisor's verbs: what HawkFish needs of the thing that runs machines, and nothing of what it makes of it.
+//!
+//! One `Arc<dyn Backend>` stands for each host. Backends are told what to do and tell what is; they hold no policy, no project, no
+//! Redfish. The `# Behavior` bullets are owed by every backend and are what the behaviour suite asserts.
+
+#[cfg(feature = "libvirt")]
+pub mod libvirt;
+mod machine;
+pub mod sim;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use machine::*;
+
+use crate::error::Result;
+use crate::id::SlotId;
+
+/// What a backend can do; the rest is `Unsupported`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The power steps that machines here can take.
+    pub steps: BTreeSet<Step>,
+    /// Media are read by the backend itself from a URI; else it wants a file on the host.
+    pub media_by_uri: bool,
+    /// Media can be inserted and ejected.
+    pub media: bool,
+    /// Boot override, order and mode can be set.
+    pub boot: bool,
+    /// Text that guests write to their console can be read back.
+    pub console_log: bool,
+}
+
+/// What a host says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Name of the host.
+    pub name: String,
+    /// Hypervisor and version: `QEMU 7.2.0`, `simulator`.
+    pub hypervisor: String,
+    /// Version of the management layer: libvirt's, or our own.
+    pub version: String,
+    /// Processors.
+    pub cpus: u32,
+    /// Memory, KiB.
+    pub memory_kib: u64,
+    /// Architecture: `x86_64`.
+    pub arch: String,
+}
+
+/// Something that happened on a host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A machine appeared or is no longer as it was; here is all that is known of it.
+    Machine {
+        /// The machine as it is now.
+        machine: Arc<Machine>,
+        /// Why it changed.
+        cause: Cause,
+    },
+    /// A machine is gone.
+    Removed(MachineKey),
+    /// The host answers (again); every machine follows as a [`Change::Machine`].
+    Connected,
+    /// The host does not answer.
+    Lost(String),
+}
+
+/// Why a machine changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It was listed: at start, on reconnection, by a periodic look.
+    Seen,
+    /// It was told to by a verb of this backend.
+    Verb,
+    /// It started.
+    Started,
+    /// It stopped by the guest's own shutdown.
+    Shutdown,
+    /// It was stopped by force.
+    Stopped,
+    /// It stopped because it failed.
+    Crashed,
+    /// The guest or somebody else reset it.
+    Reset,
+    /// Its processors were stopped.
+    Paused,
+    /// Its processors go on.
+    Resumed,
+    /// Its definition, boot or media were changed.
+    Changed,
+    /// Its watchdog fired.
+    Watchdog,
+    /// A disk failed to read or write.
+    IoError,
+}
+
+/// A host that runs machines.
+///
+/// # Behavior
+/// - Every verb that changes a machine returns it as it is afterwards, once the change holds.
+/// - A verb that fails leaves the machine as it was.
+/// - An unknown machine is `NotFound`; a host that does not answer is `Unavailable`; what capabilities do not name is `Unsupported`.
+/// - Changes made by others appear in [`Backend::drain_changes`] without being asked for.
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync {
+    /// What this backend can do. Does not block.
+    fn capabilities(&self) -> Capabilities;
+
+    /// What the host says of itself.
+    async fn host(&self) -> Result<HostFacts>;
+
+    /// All machines, ordered by key.
+    async fn machines(&self) -> Result<Vec<Machine>>;
+
+    /// One machine.
+    async fn machine(&self, key: MachineKey) -> Result<Machine>;
+
+    /// Takes a power step.
+    ///
+    /// # Behavior
+    /// - `Start` of what runs, `Shutdown`, `Restart`, `Reset`, `PowerButton`, `Nmi`, `Pause` and `Suspend` of what does not, and `Resume` of what is
+    ///   not paused are `Conflict`. `ForceOff` of what is off changes nothing.
+    /// - `Shutdown`, `Restart` and `PowerButton` only ask: the guest may take its time, or refuse.
+    /// - An override `once` holds for exactly the next boot, whoever causes it, and is then gone from [`Boot::over`].
+    async fn step(&self, key: MachineKey, step: Step) -> Result<Machine>;
+
+    /// Changes how a machine is set up, all or nothing.
+    ///
+    /// # Behavior
+    /// - The override and the order hold from the next boot on, also of a machine that runs now.
+    /// - What the backend does not understand of the machine stays as it was; a machine whose override was set and taken away is as before.
+    /// - A target outside [`Boot::targets`], an option that is not there, or a mode outside [`Boot::modes`] is `Invalid`.
+    async fn setup(&self, key: MachineKey, setup: &Setup) -> Result<Machine>;
+
+    /// Puts a medium into a slot.
+    ///
+    /// # Behavior
+    /// - The guest sees it at once if it runs, and at its next start otherwise; it stays over restarts until ejected.
+    /// - A slot that holds something is `Conflict::Occupied`. A medium that cannot be attached is an error and leaves the slot empty.
+    async fn insert(&self, key: MachineKey, slot: &SlotId, medium: &Insert) -> Result<Machine>;
+
+    /// Takes the medium out of a slot, also against the guest's lock. An empty slot is `Conflict::Empty`.
+    async fn eject(&self, key: MachineKey, slot: &SlotId) -> Result<Machine>;
+
+    /// What the guest has written to its first serial console since it was started, at most the last 64 KiB.
+    async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>>;
+
+    /// Takes what happened since the last call, oldest first. Does not block.
+    fn drain_changes(&self) -> Vec<Change>;
+
+    /// Returns when [`Backend::drain_changes`] has something to give.
+    async fn changed(&self);
+
+    /// When something will happen here by the passing of time alone; only simulated machines know.
+    fn next_due(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Lets everything happen that is due. Only simulated machines do something here.
+    fn advance(&self) {}
+
+    /// Ends connections and threads. Machines go on.
+    async fn close(&self) {}
+}

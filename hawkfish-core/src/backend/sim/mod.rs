@@ -1,0 +1,1 @@
+//! The simulator: machines that are a function of the clock.
