@@ -21,7 +21,7 @@ impl fmt::Display for MachineKey {
 }
 
 /// What a backend knows of a machine at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// Its UUID.
     pub key: MachineKey,
@@ -67,7 +67,7 @@ pub enum Power {
 }
 
 /// Processors of a machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Processors {
     /// Sockets.
     pub sockets: u32,
@@ -84,7 +84,7 @@ pub struct Processors {
 }
 
 /// What a machine says of itself in SMBIOS; absent where nothing says so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Manufacturer of the system.
     pub manufacturer: Option<String>,
@@ -140,7 +140,7 @@ pub struct BootOverride {
 }
 
 /// How a machine boots.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boot {
     /// The firmware in use.
     pub mode: BootMode,
@@ -159,7 +159,7 @@ pub struct Boot {
 }
 
 /// A device to boot from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootOption {
     /// Stable for as long as the device is there: `Boot0000`, …
     pub id: BootOptionId,
@@ -181,7 +181,7 @@ pub enum MediaKind {
 }
 
 /// A slot for virtual media.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// `Cd` or `Usb`.
     pub id: SlotId,
@@ -192,7 +192,7 @@ pub struct Slot {
 }
 
 /// Something in a slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medium {
     /// Where the backend has it from.
     pub source: MediaSource,
