@@ -12,3 +12,6 @@ pub mod message;
 pub mod metadata;
 pub mod model;
 pub mod validate;
+
+mod table;
+mod tables;

@@ -1,13 +1,65 @@
 //! The OData `$metadata` document and JSON Schemas of what is served.
 
-use serde_json::Value;
+mod json_schema;
 
-/// The `$metadata` document (CSDL, XML).
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The `$metadata` document (CSDL, XML; DSP0266, "OData $metadata").
+///
+/// It refers to the public schema of every namespace that something served comes from; the entity
+/// container stands in its first Schema.
 pub fn document() -> &'static str {
-    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+    include_str!(concat!(env!("OUT_DIR"), "/metadata.xml"))
 }
 
-/// The JSON Schema (2020-12) of an entity, with only what is served.
-pub fn json_schema(_entity: &str) -> Option<&'static Value> {
-    None
+/// The JSON Schema (2020-12) of an entity, with only what is served; it needs no other file.
+pub fn json_schema(entity: &str) -> Option<&'static Value> {
+    static SCHEMAS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
+        crate::validate::entities()
+            .filter_map(|name| Some((name, json_schema::of(crate::validate::entity(name)?))))
+            .collect()
+    });
+    SCHEMAS.get(entity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entity_container_stands_in_the_first_schema() {
+        let document = document();
+        let schema = document.find("<Schema ").unwrap();
+        let container = document.find("<EntityContainer ").unwrap();
+        assert!(schema < container && document.matches("<Schema ").count() == 1);
+    }
+
+    #[test]
+    fn every_type_served_is_included_with_its_version() {
+        for entity in crate::validate::entities() {
+            let ty = crate::validate::odata_type(entity).unwrap();
+            let namespace = ty.trim_start_matches('#').rsplit_once('.').unwrap().0;
+            let include = format!("<edmx:Include Namespace=\"{namespace}\"/>");
+            assert!(document().contains(&include), "{namespace}");
+            let reference = format!("http://redfish.dmtf.org/schemas/v1/{entity}_v1.xml");
+            assert!(document().contains(&reference), "{reference}");
+        }
+        assert!(document().contains("Namespace=\"RedfishExtensions.v1_0_0\" Alias=\"Redfish\""));
+    }
+
+    #[test]
+    fn a_json_schema_refers_only_to_itself() {
+        for entity in crate::validate::entities() {
+            let schema = json_schema(entity).unwrap();
+            let text = schema.to_string();
+            for reference in text.split("\"$ref\":\"").skip(1) {
+                let name = reference.split('"').next().unwrap();
+                let name = name.strip_prefix("#/$defs/").unwrap();
+                assert!(schema["$defs"].get(name).is_some(), "{entity}: {name}");
+            }
+        }
+        assert!(json_schema("NoSuchEntity").is_none());
+    }
 }

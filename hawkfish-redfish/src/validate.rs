@@ -1,6 +1,23 @@
 //! Bodies and representations against what is served.
+//!
+//! [`patch`], [`create`] and [`action`] look at what a client sends; [`response`] at what is
+//! answered. They never stop at the first thing wrong, so that the client is told everything at
+//! once. [`allowable`] holds a body against the `@Redfish.AllowableValues` of the moment.
+//!
+//! An entity is named as its schema is: `ComputerSystem`, `ComputerSystemCollection`.
+
+mod allowable;
+mod body;
+mod check;
+mod format;
+mod shown;
+
+pub use allowable::allowable;
+pub use body::{BodyProblem, parse_strict};
 
 use crate::message::{Message, base};
+use crate::table::{Action, Entity, Flags, Kind, Property, Table};
+use check::{Check, Mode};
 use serde_json::{Map, Value};
 
 /// One thing wrong with a body.
@@ -75,25 +92,6 @@ pub enum Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownAction;
 
-/// Why a body cannot be read at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BodyProblem {
-    /// Nothing but white space.
-    Empty,
-    /// Not JSON, or nested too deep; `line` counts from 1.
-    Malformed {
-        /// Where reading stopped.
-        line: usize,
-    },
-    /// JSON, but not an object.
-    NotObject,
-    /// An object that names a property twice.
-    Duplicate {
-        /// The property.
-        name: String,
-    },
-}
-
 impl Finding {
     /// The Base message for a property, its pointer in `RelatedProperties`.
     pub fn message(&self) -> Message {
@@ -150,61 +148,147 @@ impl Finding {
     }
 }
 
-impl BodyProblem {
-    /// The Base message that says so.
-    pub fn message(&self) -> Message {
-        match self {
-            Self::Empty => base("EmptyJSON", &[]),
-            Self::Malformed { .. } => base("MalformedJSON", &[]),
-            Self::NotObject => base("UnrecognizedRequestBody", &[]),
-            Self::Duplicate { name } => base("PropertyDuplicate", &[name]),
-        }
-    }
-}
-
-/// A PATCH body against what is writable here. OData annotations are passed over.
-pub fn patch(_entity: &str, _body: &Map<String, Value>) -> Vec<Finding> {
-    Vec::new()
+/// A PATCH body against what is writable here. OData annotations are passed over, and so are `{}`
+/// and null as elements of an array, which leave and remove the element (DSP0266).
+pub fn patch(entity: &str, body: &Map<String, Value>) -> Vec<Finding> {
+    check(entity, Mode::Patch, body)
 }
 
 /// A POST body that creates a member of a collection; `entity` is that of the member.
-pub fn create(_entity: &str, _body: &Map<String, Value>) -> Vec<Finding> {
-    Vec::new()
+pub fn create(entity: &str, body: &Map<String, Value>) -> Vec<Finding> {
+    check(entity, Mode::Create, body)
 }
 
 /// The body of an action. The action is named `Reset`, `ComputerSystem.Reset` or
-/// `#ComputerSystem.Reset`.
+/// `#ComputerSystem.Reset`. An optional parameter may be null, as if it were not given.
+///
+/// # Errors
+///
+/// The entity has no such action here.
 pub fn action(
-    _entity: &str,
-    _action: &str,
-    _body: &Map<String, Value>,
+    entity: &str,
+    action: &str,
+    body: &Map<String, Value>,
 ) -> Result<Vec<Finding>, UnknownAction> {
-    Ok(Vec::new())
+    let action = find_action(entity, action).ok_or(UnknownAction)?;
+    let mut check = Check::new(Mode::Action);
+    check.object(action.params, body);
+    Ok(check.findings)
 }
 
-/// A full representation of a resource.
-pub fn response(_entity: &str, _body: &Value) -> Vec<Finding> {
-    Vec::new()
+/// A full representation of a resource, as it is before `$select` and after `$expand`: a reference
+/// that carries an `@odata.type` is held against that entity.
+pub fn response(entity: &str, body: &Value) -> Vec<Finding> {
+    match body {
+        Value::Object(body) => check(entity, Mode::Response, body),
+        other => vec![Finding {
+            pointer: String::new(),
+            name: entity.to_owned(),
+            problem: Problem::Type {
+                value: shown::shown(other, false),
+            },
+        }],
+    }
 }
 
-/// `#ComputerSystem.v1_26_0.ComputerSystem`; a collection has no version.
-pub fn odata_type(_entity: &str) -> Option<&'static str> {
-    None
+/// The full name of an action of the entity, `ComputerSystem.Reset`, if it is served.
+pub fn action_name(entity: &str, action: &str) -> Option<&'static str> {
+    find_action(entity, action).map(|action| action.name.as_str())
+}
+
+/// The full names of the actions of the entity that are served.
+pub fn actions(entity: &str) -> impl Iterator<Item = &'static str> {
+    let actions = self::entity(entity).map_or(&[][..], |entity| &entity.actions);
+    actions.iter().map(|action| action.name.as_str())
+}
+
+/// `#ComputerSystem.v1_28_0.ComputerSystem`; a collection has no version.
+pub fn odata_type(entity: &str) -> Option<&'static str> {
+    self::entity(entity).map(|entity| entity.odata_type.as_str())
 }
 
 /// Where the JSON Schema of the version served is published, for the `Link` header.
-pub fn describedby(_entity: &str) -> Option<&'static str> {
-    None
+pub fn describedby(entity: &str) -> Option<&'static str> {
+    self::entity(entity).map(|entity| entity.described_by.as_str())
 }
 
-/// Reads a body: a JSON object, no key twice at any depth.
-pub fn parse_strict(bytes: &[u8]) -> Result<Value, BodyProblem> {
-    if bytes.trim_ascii().is_empty() {
-        return Err(BodyProblem::Empty);
-    }
-    match serde_json::from_slice(bytes) {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(BodyProblem::NotObject),
-        Err(error) => Err(BodyProblem::Malformed { line: error.line() }),
-    }
+/// The entities that are served, in alphabetic order.
+pub fn entities() -> impl Iterator<Item = &'static str> {
+    Table::get()
+        .entities
+        .iter()
+        .map(|entity| entity.name.as_str())
 }
+
+/// What can be done with an entity here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A collection: POST adds a member.
+    pub insertable: bool,
+    /// PATCH changes something.
+    pub updatable: bool,
+    /// DELETE removes it.
+    pub deletable: bool,
+}
+
+/// What can be done with an entity here, as `served.toml` says.
+pub fn capabilities(entity: &str) -> Option<Capabilities> {
+    let [insertable, updatable, deletable] = self::entity(entity)?.capabilities;
+    Some(Capabilities {
+        insertable,
+        updatable,
+        deletable,
+    })
+}
+
+/// Is there a property at the path, such as `Boot/BootOrder`?
+pub fn is_served_property(entity: &str, path: &str) -> bool {
+    property(entity, path).is_some()
+}
+
+/// Can the property at the path be changed by PATCH?
+pub fn is_writable(entity: &str, path: &str) -> bool {
+    property(entity, path).is_some_and(|property| property.flags.has(Flags::WRITABLE))
+}
+
+fn property(entity: &str, path: &str) -> Option<&'static Property> {
+    let table = Table::get();
+    let mut path = path.trim_start_matches('/').split('/');
+    let mut found = table.types[self::entity(entity)?.ty].property(path.next()?)?;
+    for name in path {
+        let Kind::Object(below) = found.kind else {
+            return None;
+        };
+        found = table.types[below].property(name)?;
+    }
+    Some(found)
+}
+
+pub(crate) fn entity(name: &str) -> Option<&'static Entity> {
+    let entities = &Table::get().entities;
+    let at = entities.partition_point(|entity| entity.name.as_str() < name);
+    entities.get(at).filter(|entity| entity.name == name)
+}
+
+fn find_action(entity: &str, action: &str) -> Option<&'static Action> {
+    let action = action.trim_start_matches('#');
+    self::entity(entity)?
+        .actions
+        .iter()
+        .find(|known| known.name == action || known.name.split('.').nth(1) == Some(action))
+}
+
+fn check(entity: &str, mode: Mode, body: &Map<String, Value>) -> Vec<Finding> {
+    let mut check = Check::new(mode);
+    match self::entity(entity) {
+        Some(entity) => check.object(entity.ty, body),
+        None => {
+            debug_assert!(false, "{entity} is not served");
+            check.refuse(body);
+        }
+    }
+    check.findings
+}
+
+#[cfg(test)]
+mod tests;

@@ -666,7 +666,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "ActionDeprecated",
         Warning,
-        "The action %1 is deprecated.",
+        "The action %1 is deprecated and will go away.",
         "Use the action that took its place.",
     ),
     entry(

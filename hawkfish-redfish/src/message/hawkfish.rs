@@ -111,6 +111,8 @@ pub(super) fn registry() -> Value {
             let mut listed = json!({
                 "Description": entry.text.split(':').next().unwrap_or_default(),
                 "Message": entry.text,
+                // Deprecated, and required all the same.
+                "Severity": entry.severity,
                 "MessageSeverity": entry.severity,
                 "NumberOfArgs": entry.args(),
                 "Resolution": entry.resolution,

@@ -1,0 +1,339 @@
+//! Reads CSDL files into plain structs, each file when one of its namespaces is first asked for.
+
+use roxmltree::{Document, Node};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(crate) struct Csdl {
+    dir: PathBuf,
+    files: BTreeSet<String>,
+    namespaces: BTreeMap<String, Namespace>,
+}
+
+#[derive(Default)]
+pub(crate) struct Namespace {
+    pub(crate) types: BTreeMap<String, TypeDef>,
+    pub(crate) enums: BTreeMap<String, EnumDef>,
+    /// Name to underlying type.
+    pub(crate) typedefs: BTreeMap<String, String>,
+    pub(crate) actions: Vec<ActionDef>,
+    /// Names of entity containers.
+    pub(crate) containers: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct TypeDef {
+    pub(crate) base: Option<String>,
+    pub(crate) properties: Vec<PropertyDef>,
+    pub(crate) annotations: Annotations,
+}
+
+#[derive(Clone)]
+pub(crate) struct PropertyDef {
+    pub(crate) name: String,
+    pub(crate) ty: String,
+    pub(crate) collection: bool,
+    pub(crate) navigation: bool,
+    pub(crate) nullable: bool,
+    pub(crate) annotations: Annotations,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct EnumDef {
+    pub(crate) doc: String,
+    pub(crate) members: Vec<(String, String)>,
+}
+
+pub(crate) struct ActionDef {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) parameters: Vec<PropertyDef>,
+}
+
+/// Term to value; a term without a value is "true".
+#[derive(Clone, Default)]
+pub(crate) struct Annotations {
+    values: BTreeMap<String, String>,
+    /// (pattern, type) of `Redfish.DynamicPropertyPatterns`.
+    pub(crate) dynamic: Vec<(String, String)>,
+}
+
+impl Annotations {
+    pub(crate) fn get(&self, term: &str) -> Option<&str> {
+        self.values.get(term).map(String::as_str)
+    }
+
+    pub(crate) fn has(&self, term: &str) -> bool {
+        self.get(term).is_some_and(|value| value != "false")
+    }
+
+    pub(crate) fn number(&self, term: &str) -> Option<f64> {
+        self.get(term).and_then(|value| value.parse().ok())
+    }
+
+    pub(crate) fn doc(&self) -> String {
+        self.get("OData.Description").unwrap_or_default().to_owned()
+    }
+}
+
+impl Csdl {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            files: BTreeSet::new(),
+            namespaces: BTreeMap::new(),
+        }
+    }
+
+    /// All namespaces of a schema: `ComputerSystem`, `ComputerSystem.v1_0_0`, …
+    pub(crate) fn schema(&mut self, schema: &str) -> Vec<String> {
+        if self.files.insert(schema.to_owned()) {
+            let path = self.dir.join(format!("{schema}_v1.xml"));
+            let text = fs::read_to_string(&path)
+                .unwrap_or_else(|error| panic!("schema {schema} ({}): {error}", path.display()));
+            let document = Document::parse(&text).unwrap_or_else(|e| panic!("{schema}: {e}"));
+            for node in document
+                .descendants()
+                .filter(|node| node.has_tag_name_local("Schema"))
+            {
+                let name = node
+                    .attribute("Namespace")
+                    .expect("a Schema has a Namespace");
+                self.namespaces.insert(name.to_owned(), namespace(node));
+            }
+        }
+        let versioned = format!("{schema}.v");
+        self.namespaces
+            .keys()
+            .filter(|name| *name == schema || name.starts_with(&versioned))
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn namespace(&mut self, name: &str) -> &Namespace {
+        self.schema(schema_of(name));
+        self.namespaces
+            .get(name)
+            .unwrap_or_else(|| panic!("no namespace {name}"))
+    }
+
+    pub(crate) fn ty(&mut self, full: &str) -> Option<&TypeDef> {
+        let (namespace, name) = split(full);
+        self.namespace(namespace).types.get(name)
+    }
+
+    /// The type itself, then what it is based on, to the root.
+    pub(crate) fn chain(&mut self, full: &str) -> Vec<String> {
+        let mut chain = vec![full.to_owned()];
+        let mut at = full.to_owned();
+        while let Some(base) = self
+            .ty(&at)
+            .unwrap_or_else(|| panic!("no type {at}"))
+            .base
+            .clone()
+        {
+            chain.push(base.clone());
+            at = base;
+        }
+        chain
+    }
+
+    /// The newest type of the same name in the same schema that is, or is based on, this one.
+    pub(crate) fn newest(&mut self, full: &str) -> String {
+        let (namespace, name) = split(full);
+        let mut best: Option<(Version, String)> = None;
+        for candidate_namespace in self.schema(schema_of(namespace)) {
+            let candidate = format!("{candidate_namespace}.{name}");
+            if self.ty(&candidate).is_none() || !self.chain(&candidate).iter().any(|c| c == full) {
+                continue;
+            }
+            let version = version_of(&candidate_namespace);
+            if best.as_ref().is_none_or(|(newest, _)| version > *newest) {
+                best = Some((version, candidate));
+            }
+        }
+        best.unwrap_or_else(|| panic!("no type {full}")).1
+    }
+
+    /// The newest namespace of a schema that has the entity container.
+    pub(crate) fn newest_container(&mut self, schema: &str, container: &str) -> Option<String> {
+        self.schema(schema)
+            .into_iter()
+            .filter(|name| {
+                self.namespaces[name]
+                    .containers
+                    .iter()
+                    .any(|c| c == container)
+            })
+            .max_by_key(|name| version_of(name))
+    }
+}
+
+pub(crate) type Version = (u32, u32, u32);
+
+/// (1, 28, 0) of `ComputerSystem.v1_28_0`; zeros where there is no version.
+pub(crate) fn version_of(namespace: &str) -> Version {
+    let mut parts = namespace
+        .split_once(".v")
+        .map_or("", |(_, version)| version)
+        .split('_')
+        .map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+/// `ComputerSystem` of `ComputerSystem.v1_0_0` or `ComputerSystem.v1_0_0.Boot`.
+pub(crate) fn schema_of(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+/// (`ComputerSystem.v1_0_0`, `Boot`) of `ComputerSystem.v1_0_0.Boot`.
+pub(crate) fn split(full: &str) -> (&str, &str) {
+    full.rsplit_once('.')
+        .unwrap_or_else(|| panic!("{full} has no namespace"))
+}
+
+trait Local {
+    fn has_tag_name_local(&self, name: &str) -> bool;
+}
+
+impl Local for Node<'_, '_> {
+    fn has_tag_name_local(&self, name: &str) -> bool {
+        self.is_element() && self.tag_name().name() == name
+    }
+}
+
+fn namespace(schema: Node) -> Namespace {
+    let mut namespace = Namespace::default();
+    for node in schema.children().filter(Node::is_element) {
+        let name = node.attribute("Name").unwrap_or_default().to_owned();
+        match node.tag_name().name() {
+            "EntityType" | "ComplexType" => {
+                namespace.types.insert(name, type_def(node));
+            }
+            "EnumType" => {
+                let members = node
+                    .children()
+                    .filter(|child| child.has_tag_name_local("Member"))
+                    .map(|child| {
+                        let name = child.attribute("Name").expect("a Member has a Name");
+                        (name.to_owned(), annotations(child).doc())
+                    })
+                    .collect();
+                namespace.enums.insert(
+                    name,
+                    EnumDef {
+                        doc: annotations(node).doc(),
+                        members,
+                    },
+                );
+            }
+            "TypeDefinition" => typedef(&mut namespace, name, node),
+            "EntityContainer" => namespace.containers.push(name),
+            "Action" => {
+                // The first parameter is what the action is bound to.
+                let parameters = properties(node, "Parameter").skip(1).collect();
+                let doc = annotations(node).doc();
+                namespace.actions.push(ActionDef {
+                    name,
+                    doc,
+                    parameters,
+                });
+            }
+            _ => {}
+        }
+    }
+    namespace
+}
+
+/// A type definition is its underlying type, unless it lists its values: then it is an enumeration.
+fn typedef(namespace: &mut Namespace, name: String, node: Node) {
+    let members: Vec<_> = node
+        .descendants()
+        .filter(|child| {
+            child.has_tag_name_local("PropertyValue")
+                && child.attribute("Property") == Some("Member")
+        })
+        .filter_map(|child| Some((child.attribute("String")?.to_owned(), String::new())))
+        .collect();
+    if members.is_empty() {
+        let underlying = node.attribute("UnderlyingType").unwrap_or("Edm.String");
+        namespace.typedefs.insert(name, underlying.to_owned());
+    } else {
+        namespace.enums.insert(
+            name,
+            EnumDef {
+                doc: annotations(node).doc(),
+                members,
+            },
+        );
+    }
+}
+
+fn type_def(node: Node) -> TypeDef {
+    let mut all: Vec<_> = properties(node, "Property").collect();
+    all.extend(properties(node, "NavigationProperty"));
+    TypeDef {
+        base: node.attribute("BaseType").map(str::to_owned),
+        properties: all,
+        annotations: annotations(node),
+    }
+}
+
+fn properties<'a>(node: Node<'a, 'a>, tag: &'static str) -> impl Iterator<Item = PropertyDef> + 'a {
+    node.children()
+        .filter(move |child| child.has_tag_name_local(tag))
+        .map(move |child| {
+            let ty = child.attribute("Type").expect("a property has a Type");
+            let element = ty
+                .strip_prefix("Collection(")
+                .and_then(|ty| ty.strip_suffix(')'));
+            PropertyDef {
+                name: child
+                    .attribute("Name")
+                    .expect("a property has a Name")
+                    .to_owned(),
+                ty: element.unwrap_or(ty).to_owned(),
+                collection: element.is_some(),
+                navigation: tag == "NavigationProperty",
+                nullable: child.attribute("Nullable") != Some("false"),
+                annotations: annotations(child),
+            }
+        })
+}
+
+fn annotations(node: Node) -> Annotations {
+    let mut found = Annotations::default();
+    for child in node
+        .children()
+        .filter(|child| child.has_tag_name_local("Annotation"))
+    {
+        let term = child.attribute("Term").expect("an Annotation has a Term");
+        let value = ["EnumMember", "String", "Bool", "Int", "Decimal"]
+            .iter()
+            .find_map(|name| child.attribute(*name))
+            .unwrap_or("true");
+        // "OData.Permission/Read" says no more than "Read".
+        let value = value.strip_prefix("OData.Permission/").unwrap_or(value);
+        found.values.insert(term.to_owned(), value.to_owned());
+        if term == "Redfish.DynamicPropertyPatterns" {
+            for record in child
+                .descendants()
+                .filter(|node| node.has_tag_name_local("Record"))
+            {
+                let get = |name: &str| {
+                    record
+                        .children()
+                        .find(|value| value.attribute("Property") == Some(name))
+                        .and_then(|value| value.attribute("String"))
+                        .map(str::to_owned)
+                };
+                if let (Some(pattern), Some(ty)) = (get("Pattern"), get("Type")) {
+                    found.dynamic.push((pattern, ty));
+                }
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,36 @@
+//! Makes models, validation tables and `$metadata` from DMTF's CSDL and `served.toml`.
+//!
+//! The CSDL lies in the crate `nv-redfish-schema`; nothing of it is kept in this one. What is
+//! served, and what of it can be written, is decided by people in `served.toml`; a name there that
+//! the CSDL does not know, or a required property left out, fails the build.
+
+mod csdl;
+mod ir;
+mod metadata;
+mod names;
+mod resolve;
+mod rust;
+mod served;
+#[path = "../src/table.rs"]
+#[expect(dead_code, reason = "the library reads what is only written here")]
+mod table;
+mod tables;
+
+use std::path::Path;
+use std::{env, fs};
+
+fn main() {
+    println!("cargo:rerun-if-changed=build");
+    println!("cargo:rerun-if-changed=served.toml");
+    println!("cargo:rerun-if-changed=src/table.rs");
+
+    let served = served::read(Path::new("served.toml"));
+    let mut csdl = csdl::Csdl::new(nv_redfish_schema::REDFISH_CSDL_DIR.as_ref());
+    let ir = resolve::resolve(&mut csdl, &served);
+
+    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    let out = Path::new(&out);
+    fs::write(out.join("model.rs"), rust::emit(&ir)).expect("model.rs can be written");
+    fs::write(out.join("table.json"), tables::emit(&ir)).expect("table.json can be written");
+    fs::write(out.join("metadata.xml"), metadata::emit(&ir)).expect("metadata.xml can be written");
+}

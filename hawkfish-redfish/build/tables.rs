@@ -1,0 +1,92 @@
+//! Writes the validation tables.
+
+use crate::ir::{Ir, Role};
+use crate::table::{Action, Entity, Flags, Kind, Property, Table, Type};
+
+pub(crate) fn emit(ir: &Ir) -> String {
+    let mut table = Table {
+        enums: ir
+            .enums
+            .iter()
+            .map(|e| e.members.iter().map(|m| m.0.clone()).collect())
+            .collect(),
+        ..Table::default()
+    };
+    for (at, ty) in ir.types.iter().enumerate() {
+        let dynamic = ty
+            .dynamic
+            .iter()
+            .map(|(p, kind)| (intern(&mut table, p), *kind))
+            .collect();
+        let mut properties: Vec<Property> = ty
+            .properties
+            .iter()
+            .filter(|property| !is_annotation(ty.role, &property.name, property.allowable))
+            .map(|property| Property {
+                name: property.name.clone(),
+                kind: property.kind,
+                flags: property.flags,
+                pattern: property.pattern.as_deref().map(|p| intern(&mut table, p)),
+                min: property.min,
+                max: property.max,
+            })
+            .collect();
+        properties.sort_by(|a, b| a.name.cmp(&b.name));
+        table.types.push(Type {
+            name: ty.full.clone(),
+            properties,
+            dynamic,
+            open: ty.open,
+            entity: matches!(ty.role, Role::Entity | Role::Collection),
+            writable: ir.reaches(at, Flags::WRITABLE),
+        });
+    }
+    for entity in &ir.entities {
+        let full = &ir.types[entity.ty].full;
+        table.entities.push(Entity {
+            name: entity.name.clone(),
+            odata_type: format!("#{full}"),
+            described_by: format!(
+                "http://redfish.dmtf.org/schemas/v1/{}.json",
+                entity.namespace
+            ),
+            ty: entity.ty,
+            member: entity.member.clone(),
+            actions: entity
+                .actions
+                .iter()
+                .map(|action| Action {
+                    name: action.name.clone(),
+                    params: action.params,
+                })
+                .collect(),
+            capabilities: entity.capabilities,
+        });
+    }
+    debug_assert!(table.types.iter().all(|ty| {
+        ty.properties
+            .iter()
+            .all(|p| !matches!(p.kind, Kind::Object(o) if o >= table.types.len()))
+    }));
+    serde_json::to_string(&table).expect("a table is plain data")
+}
+
+/// The allowable values of a parameter stand in the action as an annotation, not as a property.
+fn is_annotation(role: Role, name: &str, allowable: bool) -> bool {
+    (role == Role::Action && allowable) || name.contains('@') && !name.ends_with("@odata.count")
+}
+
+/// A pattern is compiled when it is first needed; here it is seen to that it can be.
+fn intern(table: &mut Table, pattern: &str) -> usize {
+    if let Err(error) = regex_lite::Regex::new(pattern) {
+        panic!("the pattern {pattern} cannot be used: {error}");
+    }
+    table
+        .patterns
+        .iter()
+        .position(|known| known == pattern)
+        .unwrap_or_else(|| {
+            table.patterns.push(pattern.to_owned());
+            table.patterns.len() - 1
+        })
+}
