@@ -1,0 +1,428 @@
+//! The life of a simulated machine: what it does now, and what comes next when it is told something or when its time is up.
+//!
+//! ```text
+//!            Start                 found something            prompt
+//!   Off ─────────────▶ SelfTest ──────────────────▶ Booting ─────────▶ Up ◀─ asked while Booting: heeded here
+//!    ▲                  ▲   │                         │                │
+//!    │                  │   └─▶ Idle (set-up, or      │ Nmi            ├─ Shutdown, PowerButton, Restart ─▶ ShuttingDown
+//!    │                  │       nothing to boot)      ▼                │                                      │    │
+//!    │                  │◀──────────────────────── Panicked ◀── Nmi ───┤                                      │    │
+//!    │                  │         on_panic            │                │                                      │    │
+//!    │                  │◀────────────────────────────┼── resets itself┘                        restart ──────┘    │
+//!    │                  └─ Reset, of anything that runs │                                                           │
+//!    └── ForceOff of anything ◀────────────────────────┴── (crashed)                              off ◀────────────┘
+//!
+//!   anything that runs ── Pause ──▶ Paused ── Resume ──▶ as it was, its timer with the time that was left
+//!   anything that runs ── Suspend ──▶ Off with memory ── Start ──▶ as it was, likewise
+//! ```
+//!
+//! The firmware itself (`SelfTest`, `Idle`) heeds the power button at once, as that of a PC does. A cold `SelfTest` shows as `PoweringOn`,
+//! one after a reset as `On`; `ShuttingDown` shows as `PoweringOff` unless it is to restart. A paused machine hears what it was asked when it goes on.
+//!
+//! Nothing in here knows of clocks, slots or boot orders: time comes in with each event, and what to boot is asked for by an action.
+
+use std::time::Duration;
+
+use super::console::What;
+use super::profile::{Guest, OnPanic};
+use crate::backend::{Cause, Machine, Power, Step};
+use crate::error::Conflict;
+
+/// Milliseconds, since 1970 or of a length.
+pub(super) type Millis = i64;
+
+pub(super) fn millis(duration: Duration) -> Millis {
+    // A century is as good as never, and leaves room for sums.
+    const LONGEST: u128 = 100 * 366 * 86_400_000;
+    duration
+        .as_millis()
+        .min(LONGEST)
+        .try_into()
+        .expect("a century fits")
+}
+
+/// The life of a machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Life {
+    pub state: State,
+    /// What the guest was asked and will heed when it can.
+    pub asked: Option<Ask>,
+    /// It is off because its guest failed.
+    pub crashed: bool,
+    /// Its guest has had its own reset since the last cold start.
+    pub has_reset_itself: bool,
+    /// When it last started cold or was reset.
+    pub last_reset: Option<Millis>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Off; with what it was doing, if it was suspended.
+    Off(Option<Memory>),
+    Running {
+        doing: Doing,
+        /// When it goes on to something else by itself.
+        until: Option<Millis>,
+    },
+    Paused(Memory),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Off(None)
+    }
+}
+
+/// A machine that stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Memory {
+    doing: Doing,
+    left: Option<Millis>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    SelfTest { cold: bool },
+    Idle,
+    Booting,
+    Up,
+    ShuttingDown { restart: bool },
+    Panicked,
+}
+
+/// What a guest can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    Off,
+    Restart,
+    Nmi,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A power step that [`Life::refusal`] has nothing against.
+    Step(Step),
+    /// The time of what it was doing is up.
+    Due,
+    /// The answer to [`Action::ChooseBoot`].
+    Found {
+        /// There is an operating system to boot; else the firmware stays.
+        bootable: bool,
+        /// An override for one boot was used up.
+        used_override: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// The console starts anew.
+    ClearConsole,
+    Say(What),
+    /// The firmware wants to know what to boot.
+    ChooseBoot,
+    /// It has lost its memory: what holds from the next cold start on holds now.
+    LostMemory,
+    /// It is no longer as it was seen.
+    Changed(Cause),
+}
+
+/// What an event finds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment<'a> {
+    pub now: Millis,
+    pub self_test: Duration,
+    pub guest: &'a Guest,
+}
+
+impl Moment<'_> {
+    fn after(&self, duration: Duration) -> Option<Millis> {
+        Some(self.now + millis(duration))
+    }
+}
+
+impl Life {
+    /// A life that goes on from how a machine was last seen: in the middle of its self-test or boot if it was reset so lately.
+    pub(super) fn restored(seen: &Machine, moment: &Moment<'_>) -> Self {
+        let last_reset = seen.last_reset.map(|at| at.as_millisecond());
+        let booted = |at: Millis| at + millis(moment.self_test);
+        let doing_on = match last_reset {
+            Some(at) if moment.now < booted(at) => {
+                running(Doing::SelfTest { cold: false }, Some(booted(at)))
+            }
+            Some(at) if moment.now < booted(at) + millis(moment.guest.boots_in) => {
+                running(Doing::Booting, Some(booted(at) + millis(moment.guest.boots_in)))
+            }
+            _ => running(Doing::Up, None),
+        };
+        let state = match seen.power {
+            Power::Off => State::Off(None),
+            Power::On => doing_on,
+            Power::Paused => State::Paused(Memory {
+                doing: Doing::Up,
+                left: None,
+            }),
+            Power::PoweringOn => running(
+                Doing::SelfTest { cold: true },
+                Some(last_reset.map_or(moment.now, booted)),
+            ),
+            Power::PoweringOff => running(
+                Doing::ShuttingDown { restart: false },
+                moment.after(moment.guest.shuts_down_in),
+            ),
+        };
+        Self {
+            state,
+            asked: None,
+            crashed: seen.crashed,
+            // Nobody knows; a guest that resets itself twice is worse than one that has done so before.
+            has_reset_itself: true,
+            last_reset,
+        }
+    }
+
+    pub(super) fn power(&self) -> Power {
+        match self.state {
+            State::Off(_) => Power::Off,
+            State::Paused(_) => Power::Paused,
+            State::Running { doing, .. } => match doing {
+                Doing::SelfTest { cold: true } => Power::PoweringOn,
+                Doing::ShuttingDown { restart: false } => Power::PoweringOff,
+                _ => Power::On,
+            },
+        }
+    }
+
+    /// When [`Event::Due`] is due.
+    pub(super) fn due(&self) -> Option<Millis> {
+        match self.state {
+            State::Running { until, .. } => until,
+            _ => None,
+        }
+    }
+
+    /// Whether it is off with nothing kept, so that the next start is a cold one.
+    pub(super) fn is_cold(&self) -> bool {
+        self.state == State::Off(None)
+    }
+
+    /// Why a step cannot be taken now.
+    pub(super) fn refusal(&self, step: Step) -> Option<Conflict> {
+        match (self.state, step) {
+            (State::Off(_), Step::Start | Step::ForceOff) | (State::Paused(_), Step::Resume) => {
+                None
+            }
+            (_, Step::Start) => Some(Conflict::PowerOffRequired),
+            (_, Step::Resume) | (State::Paused(_), Step::Pause) => Some(Conflict::NotAllowed),
+            (State::Off(_), _) => Some(Conflict::PowerOnRequired),
+            _ => None,
+        }
+    }
+
+    pub(super) fn event(mut self, event: Event, moment: &Moment<'_>) -> (Self, Vec<Action>) {
+        let mut actions = Vec::new();
+        match event {
+            Event::Step(step) => self.step(step, moment, &mut actions),
+            Event::Due => self.time_is_up(moment, &mut actions),
+            Event::Found {
+                bootable,
+                used_override,
+            } => {
+                let State::Running {
+                    doing: Doing::SelfTest { cold },
+                    ..
+                } = self.state
+                else {
+                    return (self, actions);
+                };
+                self.state = if bootable {
+                    running(Doing::Booting, moment.after(moment.guest.boots_in))
+                } else {
+                    running(Doing::Idle, None)
+                };
+                if cold {
+                    actions.push(Action::Changed(Cause::Started));
+                } else if used_override {
+                    actions.push(Action::Changed(Cause::Changed));
+                }
+            }
+        }
+        (self, actions)
+    }
+
+    fn step(&mut self, step: Step, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        match (step, self.state) {
+            (Step::Start, State::Off(None)) => {
+                self.state = running(
+                    Doing::SelfTest { cold: true },
+                    moment.after(moment.self_test),
+                );
+                self.asked = None;
+                self.crashed = false;
+                self.has_reset_itself = false;
+                self.last_reset = Some(moment.now);
+                actions.extend([
+                    Action::ClearConsole,
+                    Action::Say(What::PowerOn),
+                    Action::Changed(Cause::Verb),
+                ]);
+            }
+            (Step::Start, State::Off(Some(memory))) => {
+                self.go_on(memory, Cause::Started, moment, actions);
+            }
+            (Step::Resume, State::Paused(memory)) => {
+                self.go_on(memory, Cause::Resumed, moment, actions);
+            }
+            (Step::ForceOff, State::Running { .. } | State::Paused(_)) => {
+                self.turn_off(Cause::Stopped, actions);
+            }
+            (Step::Shutdown | Step::PowerButton, _) => self.ask(Ask::Off, moment, actions),
+            (Step::Restart, _) => self.ask(Ask::Restart, moment, actions),
+            (Step::Nmi, _) => self.ask(Ask::Nmi, moment, actions),
+            (Step::Reset, State::Running { .. }) => self.reset(moment, actions),
+            (Step::Reset, State::Paused(_)) => {
+                self.reset(moment, actions);
+                self.state = State::Paused(self.memory(moment.now));
+                // The change that the reset announced is the machine as it stands now: paused, at the start of its self-test.
+            }
+            (Step::Pause, State::Running { .. }) => {
+                self.state = State::Paused(self.memory(moment.now));
+                actions.push(Action::Changed(Cause::Paused));
+            }
+            (Step::Suspend, State::Running { .. } | State::Paused(_)) => {
+                self.state = State::Off(Some(self.memory(moment.now)));
+                actions.push(Action::Changed(Cause::Stopped));
+            }
+            // What `refusal` refuses, and ForceOff of what is off.
+            _ => {}
+        }
+    }
+
+    fn time_is_up(&mut self, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        let State::Running { doing, .. } = self.state else {
+            return;
+        };
+        match doing {
+            Doing::SelfTest { .. } => actions.push(Action::ChooseBoot),
+            Doing::Idle => {}
+            Doing::Booting => {
+                let own_reset = moment
+                    .guest
+                    .resets_itself_after
+                    .filter(|_| !self.has_reset_itself);
+                self.state = running(Doing::Up, own_reset.and_then(|d| moment.after(d)));
+                actions.push(Action::Say(What::Prompt));
+                if let Some(ask) = self.asked.take() {
+                    self.ask(ask, moment, actions);
+                }
+            }
+            Doing::Up => {
+                self.has_reset_itself = true;
+                actions.push(Action::Say(What::OwnReset));
+                self.reset(moment, actions);
+            }
+            Doing::ShuttingDown { restart: true } => self.reset(moment, actions),
+            Doing::ShuttingDown { restart: false } => {
+                actions.push(Action::Say(What::Down));
+                self.turn_off(Cause::Shutdown, actions);
+            }
+            Doing::Panicked => match moment.guest.on_panic {
+                OnPanic::Restart => self.reset(moment, actions),
+                OnPanic::Stop => {
+                    self.crashed = true;
+                    self.turn_off(Cause::Crashed, actions);
+                }
+            },
+        }
+    }
+
+    fn ask(&mut self, ask: Ask, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        let before = self.power();
+        let doing = match self.state {
+            State::Off(_) => return,
+            State::Paused(_) => {
+                self.asked = Some(ask);
+                return;
+            }
+            State::Running { doing, .. } => doing,
+        };
+        match (doing, ask) {
+            (Doing::SelfTest { .. } | Doing::Idle, Ask::Off) => {
+                return self.turn_off(Cause::Shutdown, actions);
+            }
+            (Doing::SelfTest { .. } | Doing::Idle, Ask::Restart) => {
+                return self.reset(moment, actions);
+            }
+            (Doing::Booting, Ask::Off | Ask::Restart) => self.asked = Some(ask),
+            (Doing::Up, Ask::Off | Ask::Restart) if moment.guest.ignores_acpi => {
+                actions.push(Action::Say(What::Ignored));
+            }
+            (Doing::Up, Ask::Off | Ask::Restart)
+            | (Doing::ShuttingDown { restart: true }, Ask::Off) => {
+                let restart = ask == Ask::Restart;
+                self.state = running(
+                    Doing::ShuttingDown { restart },
+                    moment.after(moment.guest.shuts_down_in),
+                );
+                actions.push(Action::Say(What::GoingDown { restart }));
+            }
+            (Doing::Booting | Doing::Up | Doing::ShuttingDown { .. }, Ask::Nmi) => {
+                self.asked = None;
+                self.state = running(Doing::Panicked, moment.after(moment.guest.panics_for));
+                actions.push(Action::Say(What::Panic));
+            }
+            (Doing::SelfTest { .. } | Doing::Idle, Ask::Nmi)
+            | (Doing::ShuttingDown { .. } | Doing::Panicked, _) => {}
+        }
+        if self.power() != before {
+            actions.push(Action::Changed(Cause::Verb));
+        }
+    }
+
+    fn reset(&mut self, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        self.state = running(
+            Doing::SelfTest { cold: false },
+            moment.after(moment.self_test),
+        );
+        self.asked = None;
+        self.last_reset = Some(moment.now);
+        actions.extend([
+            Action::Say(What::Reset),
+            Action::Changed(Cause::Reset),
+        ]);
+    }
+
+    fn turn_off(&mut self, cause: Cause, actions: &mut Vec<Action>) {
+        self.state = State::Off(None);
+        self.asked = None;
+        actions.extend([Action::LostMemory, Action::Changed(cause)]);
+    }
+
+    fn memory(&self, now: Millis) -> Memory {
+        match self.state {
+            State::Running { doing, until } => Memory {
+                doing,
+                left: until.map(|at| (at - now).max(0)),
+            },
+            State::Paused(memory) | State::Off(Some(memory)) => memory,
+            State::Off(None) => unreachable!("nothing is kept of a machine that is off"),
+        }
+    }
+
+    fn go_on(
+        &mut self,
+        memory: Memory,
+        cause: Cause,
+        moment: &Moment<'_>,
+        actions: &mut Vec<Action>,
+    ) {
+        self.state = running(memory.doing, memory.left.map(|left| moment.now + left));
+        actions.push(Action::Changed(cause));
+        if let Some(ask) = self.asked.take() {
+            self.ask(ask, moment, actions);
+        }
+    }
+}
+
+fn running(doing: Doing, until: Option<Millis>) -> State {
+    State::Running { doing, until }
+}

@@ -1,0 +1,223 @@
+//! What simulated machines are made of, as data: the hardware that many of them share, and how their guests behave.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::BootMode;
+
+const GIB: u64 = 1 << 30;
+const GIB_IN_KIB: u64 = 1 << 20;
+
+/// A make of server. Machines of one make share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Manufacturer, as SMBIOS says it.
+    pub manufacturer: String,
+    /// Product name.
+    pub product: String,
+    /// Product version.
+    pub version: String,
+    /// Stock keeping unit.
+    pub sku: String,
+    /// Family.
+    pub family: String,
+    /// Version of the firmware.
+    pub firmware_version: String,
+    /// Model of the processors.
+    pub processor_model: String,
+    /// libvirt's name of the architecture.
+    pub arch: String,
+    /// Sockets, each with a processor.
+    pub sockets: u32,
+    /// Cores of each socket.
+    pub cores: u32,
+    /// Threads of each core.
+    pub threads: u32,
+    /// Memory, KiB.
+    pub memory_kib: u64,
+    /// Disks, the first of which may hold an operating system. At most 64 are looked at.
+    pub disks: Vec<Disk>,
+    /// Network interfaces. At most 16 are looked at.
+    pub nics: u8,
+    /// Firmwares that it can be switched to.
+    pub modes: BTreeSet<BootMode>,
+    /// The firmware that it is delivered with.
+    pub mode: BootMode,
+    /// Secure boot, in force whenever it starts by UEFI.
+    pub secure_boot: bool,
+    /// How long it tests itself before it looks for something to boot.
+    pub self_test: Duration,
+    /// How its guests behave, unless a machine has one of its own.
+    pub guest: Guest,
+}
+
+/// A disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Its name: `disk0`.
+    pub name: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+}
+
+/// How the operating system of a machine behaves, and what the world around it offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// From the firmware's choice to the login prompt.
+    pub boots_in: Duration,
+    /// From being asked to being down.
+    pub shuts_down_in: Duration,
+    /// Whether it is deaf to the power button and to requests to shut down or restart.
+    pub ignores_acpi: bool,
+    /// It resets itself so long after its login prompt, once for each cold start.
+    pub resets_itself_after: Option<Duration>,
+    /// What it does when it panics.
+    pub on_panic: OnPanic,
+    /// From the panic to what follows it.
+    pub panics_for: Duration,
+    /// Whether its first disk holds an operating system.
+    pub disk_boots: bool,
+    /// Whether something on its network answers PXE, and UEFI HTTP boot without an address.
+    pub network_boots: bool,
+}
+
+/// What a guest does after a panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnPanic {
+    /// It restarts.
+    Restart,
+    /// It stops, and its machine is off and marked as crashed.
+    Stop,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self {
+            boots_in: Duration::from_secs(5),
+            shuts_down_in: Duration::from_secs(3),
+            ignores_acpi: false,
+            resets_itself_after: None,
+            on_panic: OnPanic::Restart,
+            panics_for: Duration::from_secs(1),
+            disk_boots: true,
+            network_boots: true,
+        }
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self::small()
+    }
+}
+
+impl Profile {
+    /// The makes that a rack has when nothing else is said. Half of them can start a PC BIOS, all of them UEFI.
+    #[must_use]
+    pub fn all() -> Vec<Arc<Self>> {
+        vec![
+            Arc::new(Self::small()),
+            Arc::new(Self::medium()),
+            Arc::new(Self::large()),
+            Arc::new(Self::dense()),
+        ]
+    }
+
+    /// A small server: one socket, 32 GiB, one disk, two network interfaces, either firmware.
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            manufacturer: "HawkFish".to_owned(),
+            product: "Kestrel S1".to_owned(),
+            version: "1.0".to_owned(),
+            sku: "HF-S1-08".to_owned(),
+            family: "Kestrel".to_owned(),
+            firmware_version: "S1-1.8.2".to_owned(),
+            processor_model: "HawkFish Simulated Processor 8C".to_owned(),
+            arch: "x86_64".to_owned(),
+            sockets: 1,
+            cores: 8,
+            threads: 2,
+            memory_kib: 32 * GIB_IN_KIB,
+            disks: disks(&[480 * GIB]),
+            nics: 2,
+            modes: BTreeSet::from([BootMode::Legacy, BootMode::Uefi]),
+            mode: BootMode::Uefi,
+            secure_boot: false,
+            self_test: Duration::from_secs(2),
+            guest: Guest::default(),
+        }
+    }
+
+    /// A medium server: two sockets, 128 GiB, two disks, UEFI alone with secure boot.
+    #[must_use]
+    pub fn medium() -> Self {
+        Self {
+            product: "Harrier M2".to_owned(),
+            version: "2.1".to_owned(),
+            sku: "HF-M2-32".to_owned(),
+            family: "Harrier".to_owned(),
+            firmware_version: "M2-2.4.0".to_owned(),
+            processor_model: "HawkFish Simulated Processor 16C".to_owned(),
+            sockets: 2,
+            cores: 16,
+            memory_kib: 128 * GIB_IN_KIB,
+            disks: disks(&[480 * GIB, 1920 * GIB]),
+            modes: BTreeSet::from([BootMode::Uefi]),
+            secure_boot: true,
+            ..Self::small()
+        }
+    }
+
+    /// A large server: four sockets, 1 TiB, four disks, four network interfaces, either firmware.
+    #[must_use]
+    pub fn large() -> Self {
+        Self {
+            product: "Osprey L4".to_owned(),
+            version: "1.3".to_owned(),
+            sku: "HF-L4-96".to_owned(),
+            family: "Osprey".to_owned(),
+            firmware_version: "L4-1.3.7".to_owned(),
+            processor_model: "HawkFish Simulated Processor 24C".to_owned(),
+            sockets: 4,
+            cores: 24,
+            memory_kib: 1024 * GIB_IN_KIB,
+            disks: disks(&[960 * GIB, 960 * GIB, 3840 * GIB, 3840 * GIB]),
+            nics: 4,
+            self_test: Duration::from_secs(4),
+            ..Self::small()
+        }
+    }
+
+    /// A dense compute node: one big socket, one disk, one network interface, UEFI alone.
+    #[must_use]
+    pub fn dense() -> Self {
+        Self {
+            product: "Merlin D1".to_owned(),
+            version: "3.0".to_owned(),
+            sku: "HF-D1-64".to_owned(),
+            family: "Merlin".to_owned(),
+            firmware_version: "D1-3.0.1".to_owned(),
+            processor_model: "HawkFish Simulated Processor 64C".to_owned(),
+            cores: 64,
+            threads: 1,
+            memory_kib: 256 * GIB_IN_KIB,
+            disks: disks(&[960 * GIB]),
+            nics: 1,
+            modes: BTreeSet::from([BootMode::Uefi]),
+            ..Self::small()
+        }
+    }
+}
+
+fn disks(sizes: &[u64]) -> Vec<Disk> {
+    sizes
+        .iter()
+        .enumerate()
+        .map(|(n, &bytes)| Disk {
+            name: format!("disk{n}"),
+            bytes,
+        })
+        .collect()
+}
