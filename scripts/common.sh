@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the scripts share: talking, failing, and where things are kept. Sourced, never run.
 
 HF_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
