@@ -4,8 +4,8 @@
 # libvirtd needs root: for mount namespaces, and since the paths of its state are fixed when it is compiled.
 as_root() {
     [[ $EUID == 0 ]] && return
-    command -v sudo >/dev/null || die "a lab needs root" "run as root: $here/lab $*"
-    exec sudo --preserve-env=HAWKFISH_TEST_KVM "$here/lab" "$@"
+    command -v sudo >/dev/null || die "a lab needs root" "run as root: $HF_ROOT/scripts/lab $*"
+    exec sudo --preserve-env=HAWKFISH_TEST_KVM "$HF_ROOT/scripts/lab" "$@"
 }
 
 lab_dir() {
@@ -74,7 +74,7 @@ write_env() {
 daemon_start() {
     local dir name netns prefix=()
     dir=$(lab_dir "$1")
-    [[ -e $dir/host_uuid ]] || die "$dir is no lab" "make one with: $here/lab up $dir"
+    [[ -e $dir/host_uuid ]] || die "$dir is no lab" "make one with: $HF_ROOT/scripts/lab up $dir"
     if daemon_pid "$dir" >/dev/null; then
         say "libvirtd of $dir runs already"
         return

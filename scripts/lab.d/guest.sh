@@ -164,7 +164,7 @@ make_guest() {
     package=$(kernel_package)
     [[ -n $package ]] || die "apt knows no linux-image-amd64" "refresh the package lists: apt-get update" \
         "(the small Linux is Debian's kernel; on other systems set HAWKFISH_TEST_ASSETS to a folder with vmlinuz and initrd.img)"
-    key=$package-$(cat "$here/lab.d/guest.sh" "$here/lab.d/images.sh" | sha256sum | cut -c1-8)
+    key=$package-$(cat "$HF_ROOT/scripts/lab.d/guest.sh" "$HF_ROOT/scripts/lab.d/images.sh" | sha256sum | cut -c1-8)
     kept=$HF_CACHE/guest-$key
     if [[ ! -d $kept ]]; then
         mkdir -p "$HF_CACHE"
@@ -178,6 +178,6 @@ make_guest() {
         say "from the cache: $kept"
     fi
     cp --reflink=auto "$kept"/* "$dir/"
-    say "in $dir: $(ls "$dir" | tr '\n' ' ')"
+    say "in $dir: vmlinuz initrd.img linux.iso disk.qcow2"
     echo "$dir"
 }

@@ -75,7 +75,7 @@ image_options() {
     [[ $label =~ ^[A-Za-z0-9_-]{1,32}$ ]] || die "a label has 1 to 32 letters, digits, '_' or '-', unlike '$label'"
     [[ -z $reboot_after || $reboot_after =~ ^[0-9]+$ ]] || die "--reboot-after takes seconds, unlike '$reboot_after'"
     if [[ -n $linux && ! -e $linux/vmlinuz ]]; then
-        die "there is no Linux in $linux" "make it with: $here/lab guest $linux"
+        die "there is no Linux in $linux" "make it with: $HF_ROOT/scripts/lab guest $linux"
     fi
 }
 
