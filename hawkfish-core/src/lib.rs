@@ -6,8 +6,11 @@
 pub mod backend;
 pub mod clock;
 pub mod ctx;
+pub mod db;
+pub mod due;
 pub mod entropy;
 pub mod error;
 pub mod id;
+pub mod tasks;
 
 pub use error::{Error, ErrorKind, Result};

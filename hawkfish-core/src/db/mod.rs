@@ -1,0 +1,234 @@
+//! The store: one SQLite database, one writer, and group commit.
+//!
+//! [`Store::write`] hands a piece of work to the writer. The writer takes all the work that waits, runs each piece in a savepoint of its own, commits
+//! once, and only then answers all of them: what was answered survives a crash of the process and of the machine (`synchronous=FULL`), and a
+//! disk that flushes a thousand times a second serves far more than a thousand writes.
+//!
+//! Not in here: SQL. That is in the `rows.rs` of each room. Tables are named `hf_*`; times are integers, milliseconds since 1970; ids are
+//! text; placeholders are `$1`. No transaction is held across anything but SQL.
+//!
+//! What rooms keep in memory beside their rows is changed by [`Tx::after_commit`]: in the order of the commits, before the writer is answered,
+//! and not at all if the work failed.
+
+mod migrate;
+mod owner;
+mod readers;
+pub mod settings;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::due;
+use crate::error::{Error, Result};
+use owner::Ownership;
+use readers::Readers;
+use writer::{Message, Query, Write};
+
+/// The name of the database in the data directory.
+pub const DATABASE: &str = "hawkfish.db";
+
+/// How long SQLite waits for somebody else (a backup, a curious operator) who holds the database.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    jobs: mpsc::UnboundedSender<Message>,
+    readers: Option<Readers>,
+    due: Arc<due::View>,
+    stopped: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+/// What a piece of work writes with: the savepoint that it runs in.
+pub struct Tx {
+    conn: SqliteConnection,
+    hooks: Vec<Box<dyn FnOnce() + Send>>,
+    due: Arc<due::View>,
+}
+
+impl Tx {
+    /// The connection to run SQL on. `BEGIN`, `COMMIT` and the like are the writer's, not yours.
+    pub fn conn(&mut self) -> &mut SqliteConnection {
+        &mut self.conn
+    }
+
+    /// Has `hook` run once this work is durable, in the order of the commits and before [`Store::write`] answers. It must be quick, and must
+    /// not wait for anything. It does not run if the work fails.
+    pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.hooks.push(Box::new(hook));
+    }
+
+    /// The picture in memory of what is due.
+    pub(crate) fn due(&self) -> &Arc<due::View> {
+        &self.due
+    }
+
+    /// The next number of a sequence, from 1. A number is never handed out twice.
+    pub(crate) async fn next_number(&mut self, sequence: &str) -> Result<u64> {
+        let last: i64 = sqlx::query_scalar(
+            "INSERT INTO hf_sequences (name, last) VALUES ($1, 1)
+             ON CONFLICT (name) DO UPDATE SET last = hf_sequences.last + 1 RETURNING last",
+        )
+        .bind(sequence)
+        .fetch_one(&mut self.conn)
+        .await?;
+        u64::try_from(last).map_err(|e| Error::internal("A sequence is below zero.").caused_by(e))
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tx")
+    }
+}
+
+impl Store {
+    /// Opens the database in the directory `dir`, made (for its owner alone) where it is missing, and brings it up to date; or, without a
+    /// directory, an empty one in memory that ends with the last handle.
+    ///
+    /// # Errors
+    /// `Conflict::InUse` while another process has this directory; `Conflict::NotAllowed` when the database was made by a newer HawkFish;
+    /// `Internal` when the file system or SQLite fails.
+    pub async fn open(dir: Option<&Path>) -> Result<Self> {
+        let (options, ownership) = match dir {
+            Some(dir) => {
+                let ownership = Ownership::take(dir)?;
+                let path = owner::database(dir)?;
+                (file_options(&path), Some(ownership))
+            }
+            None => (SqliteConnectOptions::from_str("sqlite::memory:")?, None),
+        };
+        let options = options
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let failed = |e: sqlx::Error| {
+            let e = Error::internal("The database could not be opened.").caused_by(e);
+            dir.map_or(e.clone(), |dir| e.with("data_dir", dir.display()))
+        };
+        let mut conn =
+            SqliteConnection::connect_with(&options.clone().thread_name(|_| "hawkfish-sqlite".to_owned()))
+                .await
+                .map_err(failed)?;
+        migrate::run(&mut conn).await?;
+        let due = Arc::new(due::View::load(&mut conn).await?);
+        let readers = dir.map(|_| Readers::new(options.read_only(true).create_if_missing(false)));
+
+        let (jobs, waiting) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
+        let tx = Tx { conn, hooks: Vec::new(), due: due.clone() };
+        writer::start(tx, waiting, move || {
+            drop(ownership);
+            // Nobody may be waiting.
+            let _ = stop.send(());
+        })?;
+        Ok(Self(Arc::new(Inner { jobs, readers, due, stopped: Mutex::new(Some(stopped)) })))
+    }
+
+    /// Does a piece of work as one: all of it durable when this returns `Ok`, nothing of it otherwise. Work runs in the order in which it
+    /// is handed in; it runs to its end even if the caller stops waiting. It must wait for nothing but SQL.
+    ///
+    /// # Errors
+    /// What the work returns; `Internal` when it panics, when the commit fails, or after [`Store::close`].
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.0.jobs.send(Message::Work(Box::new(Write::new(work, reply)))).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Reads, beside the writer, what is committed.
+    ///
+    /// # Errors
+    /// What the work returns; `Internal` when SQLite fails or after [`Store::close`].
+    pub async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        match &self.0.readers {
+            Some(readers) => readers.read(work).await,
+            // A database in memory is one connection, the writer's.
+            None => {
+                let (reply, answer) = oneshot::channel();
+                self.0.jobs.send(Message::Work(Box::new(Query::new(work, reply)))).map_err(|_| closed())?;
+                answer.await.map_err(|_| closed())?
+            }
+        }
+    }
+
+    /// When the next thing is due, if anything is. From memory.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.0.due.next()
+    }
+
+    pub(crate) fn due(&self) -> &due::View {
+        &self.0.due
+    }
+
+    /// Ends the store: work handed in before is done and answered, the log is folded into the database, and the directory is free for
+    /// another process. Work handed in later fails.
+    pub async fn close(&self) {
+        if let Some(readers) = &self.0.readers {
+            readers.close().await;
+        }
+        let stopped = self.0.stopped.lock().expect("store").take();
+        // Without a receiver the store is closed already; without a sender it is closed as well.
+        let _ = self.0.jobs.send(Message::Close);
+        if let Some(stopped) = stopped {
+            let _ = stopped.await;
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+fn file_options(path: &PathBuf) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+}
+
+fn closed() -> Error {
+    Error::internal("The store is closed.")
+}
+
+/// A moment as it is stored: milliseconds since 1970.
+#[must_use]
+pub fn to_ms(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+/// A stored moment.
+///
+/// # Errors
+/// `Internal` when the number is no moment.
+pub fn from_ms(ms: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(ms).map_err(|e| Error::internal("A stored time is out of range.").caused_by(e))
+}
+
+#[cfg(test)]
+mod tests;

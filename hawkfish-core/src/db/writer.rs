@@ -1,0 +1,205 @@
+//! The writer: a thread that owns the one connection that writes.
+//!
+//! A thread and not a task, because it hands over to SQLite's thread and back for each statement: parking and waking one thread is cheaper
+//! than going through a scheduler, and a busy runtime cannot hold up the commits.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Tx;
+use crate::error::{Error, Result};
+
+/// Most pieces of work in one commit: bounds the time that the first of them waits for its answer.
+const MOST: usize = 1024;
+
+const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT work";
+// Keeping and undoing are put together with what follows: one hand-over to SQLite's thread instead of two.
+const KEEP_NEXT: &str = "RELEASE work; SAVEPOINT work";
+const UNDO_NEXT: &str = "ROLLBACK TO work; RELEASE work; SAVEPOINT work";
+const KEEP_COMMIT: &str = "RELEASE work; COMMIT";
+const UNDO_COMMIT: &str = "ROLLBACK TO work; RELEASE work; COMMIT";
+
+pub(super) enum Message {
+    Work(Box<dyn Work>),
+    Close,
+}
+
+/// A piece of work and who waits for it.
+pub(super) trait Work: Send {
+    /// Does the work. False when it failed and is to be undone.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool>;
+
+    /// Answers who waits, once the commit succeeded or failed.
+    fn answer(self: Box<Self>, committed: &Result<()>);
+}
+
+/// A [`Work`] that changes something.
+pub(super) struct Write<T, F> {
+    work: Option<F>,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Write<T, F> {
+    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T>>) -> Self {
+        Self { work: Some(work), result: None, reply }
+    }
+}
+
+impl<T, F> Work for Write<T, F>
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return false };
+            self.result = Some(catch(async move { work(tx).await }).await);
+            matches!(self.result, Some(Ok(_)))
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<()>) {
+        // The work's own error stands, whatever became of the others.
+        let result = match (self.result, committed) {
+            (Some(Ok(_)) | None, Err(e)) => Err(e.clone()),
+            (Some(result), _) => result,
+            (None, Ok(())) => Err(super::closed()),
+        };
+        // Who asked may have gone.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// A [`Work`] that only reads, for a database that has no second connection.
+pub(super) struct Query<T, F>(Write<T, F>);
+
+impl<T, F> Query<T, F> {
+    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T>>) -> Self {
+        Self(Write::new(work, reply))
+    }
+}
+
+impl<T, F> Work for Query<T, F>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let Some(work) = self.0.work.take() else { return false };
+            self.0.result = Some(catch(async move { work(tx.conn()).await }).await);
+            // It must change nothing, as it could not on a connection that only reads.
+            false
+        })
+    }
+
+    fn answer(self: Box<Self>, _committed: &Result<()>) {
+        let result = self.0.result.unwrap_or_else(|| Err(super::closed()));
+        let _ = self.0.reply.send(result);
+    }
+}
+
+async fn catch<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        tracing::error!(panic = what, "work on the store panicked and was undone");
+        Err(Error::internal("A piece of work on the store failed.").with("panic", what))
+    })
+}
+
+/// Starts the writer; `ended` runs when it has closed the database.
+pub(super) fn start(
+    tx: Tx,
+    waiting: mpsc::UnboundedReceiver<Message>,
+    ended: impl FnOnce() + Send + 'static,
+) -> Result<()> {
+    std::thread::Builder::new()
+        .name("hawkfish-writer".to_owned())
+        .spawn(move || {
+            futures::executor::block_on(run(tx, waiting));
+            ended();
+        })
+        .map_err(|e| Error::internal("The thread of the store's writer did not start.").caused_by(e))?;
+    Ok(())
+}
+
+async fn run(mut tx: Tx, mut waiting: mpsc::UnboundedReceiver<Message>) {
+    // Ends when told, or when the last handle of the store is gone.
+    while let Some(Message::Work(first)) = waiting.recv().await {
+        if !batch(&mut tx, first, &mut waiting).await {
+            break;
+        }
+    }
+    waiting.close();
+    let Tx { mut conn, .. } = tx;
+    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await {
+        tracing::warn!(%error, "the log could not be folded into the database; it will be at the next start");
+    }
+    if let Err(error) = conn.close().await {
+        tracing::warn!(%error, "the database did not close");
+    }
+}
+
+/// Does all that waits and commits once. False when it met the order to close.
+async fn batch(tx: &mut Tx, first: Box<dyn Work>, waiting: &mut mpsc::UnboundedReceiver<Message>) -> bool {
+    let mut done = Vec::new();
+    let mut hooks = Vec::new();
+    let mut open = true;
+    let mut result = control(tx, BEGIN).await;
+    let mut next = Some(first);
+    while let Some(mut work) = next.take() {
+        if result.is_ok() {
+            let keep = work.run(tx).await;
+            if keep {
+                hooks.append(&mut tx.hooks);
+            } else {
+                tx.hooks.clear();
+            }
+            if done.len() + 1 < MOST {
+                match waiting.try_recv() {
+                    Ok(Message::Work(work)) => next = Some(work),
+                    Ok(Message::Close) => open = false,
+                    Err(_) => {}
+                }
+            }
+            let step = match (keep, next.is_some()) {
+                (true, true) => KEEP_NEXT,
+                (true, false) => KEEP_COMMIT,
+                (false, true) => UNDO_NEXT,
+                (false, false) => UNDO_COMMIT,
+            };
+            result = control(tx, step).await;
+        }
+        done.push(work);
+    }
+    if let Err(error) = &result {
+        tracing::error!(?error, works = done.len(), "a commit failed; its work is undone");
+        // SQLite may have undone the transaction by itself.
+        let _ = control(tx, "ROLLBACK").await;
+        hooks.clear();
+    }
+    for hook in hooks {
+        if std::panic::catch_unwind(AssertUnwindSafe(hook)).is_err() {
+            tracing::error!("what was to follow a commit panicked");
+        }
+    }
+    for work in done {
+        work.answer(&result);
+    }
+    open
+}
+
+async fn control(tx: &mut Tx, sql: &'static str) -> Result<()> {
+    sqlx::query(sql).execute(&mut tx.conn).await?;
+    Ok(())
+}

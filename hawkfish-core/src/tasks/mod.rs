@@ -1,0 +1,607 @@
+//! Tasks: work that outlives the request that asked for it, and a crash.
+//!
+//! A task is stored before the work begins and when it ends; how far it is in between is kept in memory alone, because it is worth nothing
+//! after a crash. At a start, what was unfinished is either given to whoever can take it up again ([`Tasks::to_resume`]) or has failed, with a
+//! reason. A task that has ended is deleted after a time that the operator sets.
+//!
+//! Not in here: the work. The room that makes a task does it, and says how it goes through a [`TaskHandle`].
+
+mod failure;
+mod machine;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::ctx::Ctx;
+use crate::db::{Store, Tx, settings};
+use crate::due::{self, Due};
+use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::id::{AccountId, ProjectId, SystemId, TaskId};
+
+pub use failure::Failure;
+pub use machine::{Effect, Event, MOST_MESSAGES, TaskState};
+
+/// The kind of the due row that deletes a task which has ended; its subject is the task.
+pub const DUE_DELETE: &str = "task.delete";
+
+/// Most unfinished tasks, and most ended ones that are kept: of these the oldest are deleted before their time.
+pub const MOST: usize = 10_000;
+
+/// How long a task is kept after its end, minutes, until an operator sets another time.
+pub const AUTO_DELETE_MINUTES: u32 = 60;
+
+/// The longest time that can be set, minutes: a week.
+pub const MOST_AUTO_DELETE_MINUTES: u32 = 7 * 24 * 60;
+
+const SETTINGS: &str = "tasks";
+
+/// A task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its number.
+    pub id: TaskId,
+    /// What it does, for people.
+    pub name: String,
+    /// What it does, for the room that made it.
+    pub kind: String,
+    /// The system that it works on.
+    pub subject: Option<SystemId>,
+    /// The project in which it was asked for.
+    pub project: Option<ProjectId>,
+    /// Who asked for it; `None` is HawkFish itself.
+    pub owner: Option<AccountId>,
+    /// Where it is in its life.
+    pub state: TaskState,
+    /// How far it is, 0 to 100.
+    pub percent: u8,
+    /// Whether it can be taken up again after a restart.
+    pub resumable: bool,
+    /// What is needed for that. No secrets.
+    pub payload: Value,
+    /// The request that asked for it.
+    pub request: Option<RequestPayload>,
+    /// What there is to say about it, the oldest first.
+    pub messages: Vec<TaskMessage>,
+    /// When it was made.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Option<Timestamp>,
+    /// Why it failed, or with what it ended when it was cancelled.
+    pub failure: Option<Failure>,
+    /// Grows with every change of any fact here.
+    pub generation: u64,
+}
+
+/// Something said about a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskMessage {
+    /// When.
+    pub at: Timestamp,
+    /// How bad it is.
+    pub severity: Severity,
+    /// A sentence.
+    pub text: String,
+}
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Severity {
+    /// As it should be.
+    Ok,
+    /// Needs a look.
+    Warning,
+    /// Failed.
+    Critical,
+}
+
+impl Severity {
+    /// The name that Redfish gives it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "Warning",
+            Self::Critical => "Critical",
+        }
+    }
+}
+
+/// A request that asked for a task, as a task may show it: without headers, without passwords.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestPayload {
+    /// The target.
+    pub uri: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The body, with every password taken out.
+    pub body: Option<Value>,
+}
+
+/// A task to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTask {
+    /// What it does, for people.
+    pub name: String,
+    /// The system that it works on.
+    pub subject: Option<SystemId>,
+    /// What it does, for the room that makes it.
+    pub kind: String,
+    /// What is needed to take it up again. No secrets.
+    pub payload: Value,
+    /// The request that asked for it.
+    pub request: Option<RequestPayload>,
+    /// Whether it can be taken up again after a restart.
+    pub resumable: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Settings {
+    auto_delete_minutes: u32,
+}
+
+/// All tasks. Cheap to clone.
+#[derive(Clone)]
+pub struct Tasks(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    settings: Mutex<Settings>,
+    entries: Arc<Entries>,
+}
+
+type Entries = RwLock<BTreeMap<u64, Arc<Entry>>>;
+
+/// A task in memory.
+struct Entry {
+    view: watch::Sender<Arc<Task>>,
+    /// Held from the decision to store a change until the change is in the view.
+    gate: Arc<tokio::sync::Mutex<()>>,
+    cancel: CancellationToken,
+}
+
+impl Entry {
+    fn new(task: Task) -> Self {
+        Self { view: watch::Sender::new(Arc::new(task)), gate: Arc::default(), cancel: CancellationToken::new() }
+    }
+
+    fn task(&self) -> Arc<Task> {
+        self.view.borrow().clone()
+    }
+
+    /// Lets `event` happen in memory.
+    fn happen(&self, at: Timestamp, event: Event) {
+        self.view.send_if_modified(|task| {
+            let (next, _) = Task::clone(task).event(at, event);
+            let changed = next != **task;
+            if changed {
+                *task = Arc::new(next);
+            }
+            changed
+        });
+    }
+}
+
+impl Tasks {
+    /// The tasks of a store. What a restart interrupted is in [`Tasks::to_resume`] or has failed.
+    ///
+    /// # Errors
+    /// `Internal` when the store fails.
+    pub async fn open(store: &Store, clock: Arc<dyn Clock>) -> Result<Self> {
+        let (settings, stored) = store
+            .read(|conn| {
+                Box::pin(async move {
+                    let settings: Option<Settings> = settings::get(conn, SETTINGS).await?;
+                    Ok((settings, rows::all(conn).await?))
+                })
+            })
+            .await?;
+        let settings = settings.unwrap_or(Settings { auto_delete_minutes: AUTO_DELETE_MINUTES });
+        let now = clock.now();
+        let mut entries = BTreeMap::new();
+        let mut changed = Vec::new();
+        for task in stored {
+            let number = number(&task.id)?;
+            let (task, effects) = task.event(now, Event::Restarted);
+            if effects.contains(&Effect::Store) {
+                changed.push(task.clone());
+            }
+            entries.insert(number, Arc::new(Entry::new(task)));
+        }
+        changed.sort_by_key(|task| number(&task.id).unwrap_or_default());
+        if !changed.is_empty() {
+            tracing::info!(tasks = changed.len(), "tasks were interrupted by a restart");
+            let delete_at = later(now, settings.auto_delete_minutes);
+            store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        for task in &changed {
+                            rows::update(tx, task).await?;
+                            if task.state.ended() {
+                                due::put(tx, delete_at, DUE_DELETE, task.id.as_str(), &Value::Null).await?;
+                            }
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
+        }
+        Ok(Self(Arc::new(Inner {
+            store: store.clone(),
+            clock,
+            settings: Mutex::new(settings),
+            entries: Arc::new(RwLock::new(entries)),
+        })))
+    }
+
+    /// Makes a task. It is durable when this returns.
+    ///
+    /// # Errors
+    /// `LimitExceeded` when there are too many unfinished tasks; `Internal` when the store fails.
+    pub async fn create(&self, ctx: &Ctx, new: NewTask) -> Result<Arc<Task>> {
+        let unfinished = self.entries(|all| all.values().filter(|e| !e.task().state.ended()).count());
+        if unfinished >= MOST {
+            return Err(Error::new(ErrorKind::LimitExceeded { what: "tasks" }, "There are too many unfinished tasks."));
+        }
+        let mut task = Task {
+            // The number is known when the row is written.
+            id: TaskId::parse("0")?,
+            name: new.name,
+            kind: new.kind,
+            subject: new.subject,
+            project: ctx.project.clone(),
+            owner: ctx.account().cloned(),
+            state: TaskState::New,
+            percent: 0,
+            resumable: new.resumable,
+            payload: new.payload,
+            request: new.request,
+            messages: Vec::new(),
+            start: self.0.clock.now(),
+            end: None,
+            failure: None,
+            generation: 1,
+        };
+        let entries = self.0.entries.clone();
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let number = tx.next_number("tasks").await?;
+                    task.id = TaskId::parse(&number.to_string())?;
+                    rows::insert(tx, &task).await?;
+                    let entry = Arc::new(Entry::new(task));
+                    let task = entry.task();
+                    tx.after_commit(move || {
+                        entries.write().unwrap_or_else(PoisonError::into_inner).insert(number, entry);
+                    });
+                    Ok(task)
+                })
+            })
+            .await
+    }
+
+    /// All tasks that the caller may see, the oldest first.
+    #[must_use]
+    pub fn list(&self, ctx: &Ctx) -> Vec<Arc<Task>> {
+        self.entries(|all| all.values().map(|e| e.task()).filter(|t| visible(ctx, t)).collect())
+    }
+
+    /// A task.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, or when it belongs to a project that the caller may not see.
+    pub fn get(&self, ctx: &Ctx, id: &TaskId) -> Result<Arc<Task>> {
+        Ok(self.seen(ctx, id)?.task())
+    }
+
+    /// The handle of who works on a task, which begins with it. The handle of a task that is not there is that of a cancelled one: it tells
+    /// to stop, and takes what is said to it without effect.
+    #[must_use]
+    pub fn handle(&self, id: &TaskId) -> TaskHandle {
+        let entry = self.entry(id).ok();
+        if let Some(entry) = &entry {
+            entry.happen(self.0.clock.now(), Event::Started);
+        }
+        TaskHandle { tasks: self.clone(), id: id.clone(), entry }
+    }
+
+    /// Waits until a task has ended, and gives it as it is then.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such task, or when it is deleted before it ends.
+    pub async fn finished(&self, id: &TaskId) -> Result<Arc<Task>> {
+        // Only the receiver is held, so that the end of the task in memory ends the wait.
+        let mut view = self.entry(id)?.view.subscribe();
+        let task = view.wait_for(|task| task.state.ended()).await.map_err(|_| missing(id))?.clone();
+        Ok(task)
+    }
+
+    /// Asks a task to stop: one that nobody works on is `Cancelled` at once, another `Cancelling` until its work has ended.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict::NotAllowed` when it has ended; `Internal` when the store fails.
+    pub async fn cancel(&self, ctx: &Ctx, id: &TaskId) -> Result<Arc<Task>> {
+        let entry = self.seen(ctx, id)?;
+        if entry.task().state.ended() {
+            return Err(Error::conflict(Conflict::NotAllowed, "The task has ended already."));
+        }
+        self.apply(&entry, Event::CancelAsked).await
+    }
+
+    /// Deletes a task. One that has not ended is told to stop, and nothing is heard of it any more.
+    ///
+    /// # Errors
+    /// `NotFound`; `Internal` when the store fails.
+    pub async fn delete(&self, ctx: &Ctx, id: &TaskId) -> Result<()> {
+        let entry = self.seen(ctx, id)?;
+        self.remove(id).await?;
+        entry.cancel.cancel();
+        Ok(())
+    }
+
+    /// The unfinished tasks of before the restart that can be taken up again, the oldest first.
+    #[must_use]
+    pub fn to_resume(&self) -> Vec<Arc<Task>> {
+        self.entries(|all| {
+            all.values().map(|e| e.task()).filter(|t| t.state == TaskState::Interrupted).collect()
+        })
+    }
+
+    /// How long a task is kept after its end, minutes.
+    #[must_use]
+    pub fn auto_delete(&self) -> u32 {
+        self.0.settings.lock().expect("settings").auto_delete_minutes
+    }
+
+    /// Sets how long tasks are kept after their end, 1 minute to a week; also those that have ended already.
+    ///
+    /// # Errors
+    /// `Invalid` at `/TaskAutoDeleteTimeoutMinutes`; `Internal` when the store fails.
+    pub async fn set_auto_delete(&self, _ctx: &Ctx, minutes: u32) -> Result<()> {
+        if !(1..=MOST_AUTO_DELETE_MINUTES).contains(&minutes) {
+            return Err(Error::invalid(
+                "/TaskAutoDeleteTimeoutMinutes",
+                minutes.to_string(),
+                Invalid::OutOfRange,
+                format!("The time must be between 1 and {MOST_AUTO_DELETE_MINUTES} minutes."),
+            ));
+        }
+        let ended: Vec<_> = self.entries(|all| {
+            all.values().filter_map(|e| { let task = e.task(); task.end.map(|end| (task.id.clone(), end)) }).collect()
+        });
+        let new = Settings { auto_delete_minutes: minutes };
+        let inner = self.0.clone();
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    settings::put(tx, SETTINGS, &new).await?;
+                    for (id, end) in ended {
+                        due::put(tx, later(end, minutes), DUE_DELETE, id.as_str(), &Value::Null).await?;
+                    }
+                    tx.after_commit(move || *inner.settings.lock().expect("settings") = new);
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Does what a due row of kind [`DUE_DELETE`] asks for, and takes the row away.
+    ///
+    /// # Errors
+    /// `Internal` when the store fails.
+    pub async fn on_due(&self, due: &Due) -> Result<()> {
+        match self.remove(&TaskId::parse(&due.subject)?).await {
+            // Somebody was quicker, and the row goes all the same.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound { .. }) => {
+                let subject = due.subject.clone();
+                self.0
+                    .store
+                    .write(move |tx| Box::pin(async move { due::remove(tx, DUE_DELETE, &subject).await }))
+                    .await
+            }
+            result => result,
+        }
+    }
+
+    async fn remove(&self, id: &TaskId) -> Result<()> {
+        let number = number(id)?;
+        let (id, entries) = (id.clone(), self.0.entries.clone());
+        self.0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if !rows::delete(tx, &id).await? {
+                        return Err(missing(&id));
+                    }
+                    due::remove(tx, DUE_DELETE, id.as_str()).await?;
+                    tx.after_commit(move || {
+                        entries.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
+                    });
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Lets `event` happen to a task, durably where the machine says so.
+    async fn apply(&self, entry: &Arc<Entry>, event: Event) -> Result<Arc<Task>> {
+        let gate = entry.gate.clone().lock_owned().await;
+        let at = self.0.clock.now();
+        let (next, effects) = Task::clone(&entry.task()).event(at, event.clone());
+        if effects.contains(&Effect::Store) {
+            let ended = effects.contains(&Effect::Ended);
+            let delete_at = later(at, self.auto_delete());
+            let hook = entry.clone();
+            self.0
+                .store
+                .write(move |tx: &mut Tx| {
+                    Box::pin(async move {
+                        if rows::update(tx, &next).await? && ended {
+                            due::put(tx, delete_at, DUE_DELETE, next.id.as_str(), &Value::Null).await?;
+                        }
+                        tx.after_commit(move || {
+                            // Onto what the work said meanwhile.
+                            hook.happen(at, event);
+                            drop(gate);
+                        });
+                        Ok(())
+                    })
+                })
+                .await?;
+            if ended {
+                self.trim().await?;
+            }
+        } else {
+            entry.happen(at, event);
+        }
+        if effects.contains(&Effect::StopWork) {
+            entry.cancel.cancel();
+        }
+        Ok(entry.task())
+    }
+
+    /// Deletes the oldest ended tasks where there are too many.
+    async fn trim(&self) -> Result<()> {
+        let ended: Vec<_> = self.entries(|all| {
+            if all.len() <= MOST {
+                return Vec::new();
+            }
+            let mut ended: Vec<_> = all.values().map(|e| e.task()).filter(|t| t.state.ended()).collect();
+            ended.sort_by_key(|t| t.end);
+            ended.into_iter().map(|t| t.id.clone()).collect()
+        });
+        for id in ended.iter().take(ended.len().saturating_sub(MOST)) {
+            match self.remove(id).await {
+                Err(e) if !matches!(e.kind(), ErrorKind::NotFound { .. }) => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn entries<T>(&self, look: impl FnOnce(&BTreeMap<u64, Arc<Entry>>) -> T) -> T {
+        look(&self.0.entries.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn entry(&self, id: &TaskId) -> Result<Arc<Entry>> {
+        let number = number(id)?;
+        self.entries(|all| all.get(&number).cloned()).ok_or_else(|| missing(id))
+    }
+
+    fn seen(&self, ctx: &Ctx, id: &TaskId) -> Result<Arc<Entry>> {
+        self.entry(id).and_then(|entry| if visible(ctx, &entry.task()) { Ok(entry) } else { Err(missing(id)) })
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tasks")
+    }
+}
+
+/// In the hands of who works on a task.
+#[derive(Clone)]
+pub struct TaskHandle {
+    tasks: Tasks,
+    id: TaskId,
+    entry: Option<Arc<Entry>>,
+}
+
+impl TaskHandle {
+    /// The task.
+    #[must_use]
+    pub fn id(&self) -> &TaskId {
+        &self.id
+    }
+
+    /// Says how far the work is, 0 to 100, and maybe something worth knowing. Kept in memory until the task ends.
+    pub fn progress(&self, percent: u8, message: Option<&str>) {
+        if let Some(entry) = &self.entry {
+            let message = message.map(str::to_owned);
+            entry.happen(self.tasks.0.clock.now(), Event::Progress { percent, message });
+        }
+    }
+
+    /// Is cancelled when the work should stop.
+    #[must_use]
+    pub fn cancelled(&self) -> CancellationToken {
+        match &self.entry {
+            Some(entry) => entry.cancel.clone(),
+            None => {
+                let token = CancellationToken::new();
+                token.cancel();
+                token
+            }
+        }
+    }
+
+    /// Changes what is needed to take the task up again after a crash: durable when this returns. Where the task was deleted nothing happens.
+    ///
+    /// # Errors
+    /// `Internal` when the store fails.
+    pub async fn set_payload(&self, payload: Value) -> Result<()> {
+        let Some(entry) = self.entry.clone() else { return Ok(()) };
+        let id = self.id.clone();
+        self.tasks
+            .0
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    rows::update_payload(tx, &id, &payload).await?;
+                    tx.after_commit(move || entry.view.send_modify(|task| Arc::make_mut(task).payload = payload));
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Says how the work ended: durable when this returns. The first end of a task counts.
+    ///
+    /// # Errors
+    /// `Internal` when the store fails.
+    pub async fn finish(&self, result: Result<()>) -> Result<()> {
+        if let Some(entry) = &self.entry {
+            let result = result.map_err(|e| Failure::from(&e));
+            self.tasks.apply(entry, Event::Finished(result)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TaskHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TaskHandle").field(&self.id).finish()
+    }
+}
+
+fn visible(ctx: &Ctx, task: &Task) -> bool {
+    ctx.project.is_none() || ctx.project == task.project
+}
+
+fn missing(id: &TaskId) -> Error {
+    Error::not_found("Task", id.as_str())
+}
+
+/// The number that a task's id is, written as HawkFish writes it.
+fn number(id: &TaskId) -> Result<u64> {
+    let number = id.as_str().parse().map_err(|_| missing(id))?;
+    if u64::to_string(&number) == id.as_str() { Ok(number) } else { Err(missing(id)) }
+}
+
+fn later(at: Timestamp, minutes: u32) -> Timestamp {
+    at.checked_add(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;
