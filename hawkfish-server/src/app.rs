@@ -1,0 +1,156 @@
+//! The service as a value: a [`tower::Service`] from request to answer, which a socket, a test and the simulator call alike.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use hawkfish_core::id::RequestId;
+use http::{Request, Response};
+use tower::ServiceExt as _;
+
+use crate::HawkFish;
+use crate::catalog::Catalog;
+use crate::respond::{Validated, Validation};
+use crate::{layers, resource};
+
+/// What can be chosen about the service itself.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What becomes of an answer that its schema does not allow.
+    pub validation: Validation,
+    /// Largest body of a request, bytes.
+    pub body_limit: usize,
+    /// Longest path and query of a request, bytes.
+    pub uri_limit: usize,
+    /// Longest time that a request may take.
+    pub time_limit: Duration,
+}
+
+impl Default for Options {
+    /// Bounds that no honest client meets; answers are checked strictly in debug builds, and logged in release builds.
+    fn default() -> Self {
+        Self {
+            validation: if cfg!(debug_assertions) {
+                Validation::Enforce
+            } else {
+                Validation::Log
+            },
+            body_limit: 1024 * 1024,
+            uri_limit: 4 * 1024,
+            time_limit: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What all requests share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The system behind.
+    pub hf: HawkFish,
+    /// What is served.
+    pub catalog: Catalog,
+    /// What was chosen.
+    pub options: Options,
+    /// Answers known to be as their schema says.
+    pub validated: Validated,
+    /// Task monitors that have told their end.
+    pub told: resource::task_monitor::Told,
+    requests: AtomicU64,
+    started: i64,
+}
+
+impl Shared {
+    /// A name for a request: unique for this installation, and the same again where time and order of requests are.
+    pub(crate) fn next_request(&self) -> RequestId {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        RequestId::parse(&format!("{:x}-{number:x}", self.started))
+            .expect("hexadecimal digits are an identifier")
+    }
+}
+
+type Answer = dyn Fn(Request<Body>) -> BoxFuture<'static, Response<Body>> + Send + Sync;
+
+/// The service. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct App {
+    shared: Arc<Shared>,
+    answer: Arc<Answer>,
+}
+
+impl App {
+    /// The service in front of `hf`.
+    #[must_use]
+    pub fn new(hf: HawkFish, options: Options) -> Self {
+        let shared = Arc::new(Shared {
+            catalog: Catalog::new(resource::ALL),
+            validated: Validated::new(options.validation),
+            told: resource::task_monitor::Told::default(),
+            requests: AtomicU64::new(1),
+            started: hf.clock().now().as_millisecond(),
+            hf,
+            options,
+        });
+        let stack = layers::stack(&shared);
+        let answer = move |request| -> BoxFuture<'static, Response<Body>> {
+            let stack = stack.clone();
+            Box::pin(async move {
+                match stack.oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            })
+        };
+        Self {
+            shared,
+            answer: Arc::new(answer),
+        }
+    }
+
+    /// The system behind.
+    #[must_use]
+    pub fn hawkfish(&self) -> &HawkFish {
+        &self.shared.hf
+    }
+
+    /// Answers a request. Never fails: whatever is the matter is an answer.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        (self.answer)(request.map(Body::new)).await
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("options", &self.shared.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B> tower::Service<Request<B>> for App
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let answer = (self.answer)(request.map(Body::new));
+        Box::pin(async move { Ok(answer.await) })
+    }
+}

@@ -1,0 +1,323 @@
+//! The door: everything that happens to every request, in order, in this one file.
+//!
+//! From the outside in: [`arrive`] names the request, finds its place in the catalog, opens its span and puts on the headers that every answer has;
+//! [`survive`] turns a panic into an answer; [`hurry`] bounds the time; [`recognise`] finds out who is asking. TLS is outside of all this, in
+//! `serve.rs`; bounds on the body are the catalog's, which alone knows whether a body is wanted.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt as _;
+use hawkfish_core::accounts::{Account, BasicAuth};
+use hawkfish_core::ctx::{Actor, Ctx, Privilege};
+use hawkfish_core::error::{Error, ErrorKind};
+use hawkfish_core::id::SessionId;
+use http::header::{
+    AUTHORIZATION, CONTENT_SECURITY_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use tower::{Service, ServiceBuilder, ServiceExt as _, layer::layer_fn, service_fn};
+use tracing::Instrument as _;
+
+use crate::app::Shared;
+use crate::catalog::{Asked, Catalog, plain_path};
+use crate::problem::Problem;
+
+const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// DSP0266, "Redfish session login authentication".
+pub const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// Where a request came from; the socket puts it into the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The address of the client.
+    pub address: IpAddr,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+}
+
+/// A stage of the stack.
+trait Stage<R>:
+    Service<R, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<R, S> Stage<R> for S where
+    S: Service<R, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// The stack, outermost first.
+pub(crate) fn stack(
+    shared: &Arc<Shared>,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
++ use<> {
+    let catalog = {
+        let shared = shared.clone();
+        service_fn(move |asked: Asked| {
+            let shared = shared.clone();
+            async move { Ok(Catalog::call(&shared, asked).await) }
+        })
+    };
+    ServiceBuilder::new()
+        .layer(layer_fn(|inner| arrive(shared.clone(), inner)))
+        .layer(layer_fn(survive))
+        .layer(layer_fn(|inner| hurry(shared.clone(), inner)))
+        .layer(layer_fn(|inner| recognise(shared.clone(), inner)))
+        .service(catalog)
+}
+
+/// Names the request, finds its place in the catalog, opens its span, and finishes its answer.
+fn arrive(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Request<Body>> {
+    service_fn(move |request: Request<Body>| {
+        let (shared, inner) = (shared.clone(), inner.clone());
+        async move {
+            let began = Instant::now();
+            let (parts, body) = request.into_parts();
+            let id = shared.next_request();
+            let peer = parts.extensions.get::<Peer>().copied();
+            let shown = HeaderValue::try_from(id.as_str());
+            let route = shared.catalog.find(&plain_path(parts.uri.path()));
+            let template = route
+                .as_ref()
+                .map_or("-", |r| shared.catalog.entry(r).resource.uri);
+            let method = parts.method.clone();
+            let reads = matches!(method, Method::GET | Method::HEAD);
+            // Reads come by the thousand and change nothing, so they are a matter for whoever looks closely.
+            let span = if reads {
+                tracing::debug_span!("request", %id, %method, route = template)
+            } else {
+                tracing::info_span!("request", %id, %method, route = template)
+            };
+            let long = parts
+                .uri
+                .path_and_query()
+                .map_or(0, |all| all.as_str().len());
+            let asked = Asked {
+                ctx: Ctx::anonymous(id, peer.map(|peer| peer.address)),
+                parts,
+                body,
+                route,
+                password_change: false,
+            };
+            let mut response = if long > shared.options.uri_limit {
+                Problem::base(StatusCode::URI_TOO_LONG, "InvalidURI", &["(too long)"])
+                    .into_response("", None)
+            } else {
+                inner.oneshot(asked).instrument(span.clone()).await?
+            };
+            let status = response.status();
+            finish(&shared, &mut response, shown.ok(), peer);
+            let microseconds = began.elapsed().as_micros();
+            span.in_scope(|| match (reads, status.is_server_error()) {
+                (_, true) => tracing::warn!(status = status.as_u16(), microseconds, "answered"),
+                (false, _) => tracing::info!(status = status.as_u16(), microseconds, "answered"),
+                (true, _) => tracing::debug!(status = status.as_u16(), microseconds, "answered"),
+            });
+            Ok(response)
+        }
+    })
+}
+
+/// The headers that every answer has.
+fn finish(
+    shared: &Shared,
+    response: &mut Response<Body>,
+    id: Option<HeaderValue>,
+    peer: Option<Peer>,
+) {
+    let status = response.status();
+    let headers = response.headers_mut();
+    headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    if peer.is_some_and(|peer| peer.tls) {
+        headers.insert(
+            STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    if let Some(id) = id {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    let basic = shared.hf.accounts().policy().basic_auth;
+    if status == StatusCode::UNAUTHORIZED && basic == BasicAuth::Enabled {
+        headers.insert(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"HawkFish\", charset=\"UTF-8\""),
+        );
+    }
+}
+
+/// A panic is a defect of ours; whoever asked gets an answer all the same, and everybody else is not harmed.
+fn survive(inner: impl Stage<Asked>) -> impl Stage<Asked> {
+    service_fn(move |asked: Asked| {
+        let inner = inner.clone();
+        async move {
+            let answer = AssertUnwindSafe(inner.oneshot(asked)).catch_unwind().await;
+            answer.unwrap_or_else(|panic| {
+                let what = panic
+                    .downcast_ref::<&str>()
+                    .map(ToString::to_string)
+                    .or_else(|| panic.downcast_ref::<String>().cloned())
+                    .unwrap_or_default();
+                Ok(Problem::internal(format!("panic: {what}")).into_response("", None))
+            })
+        }
+    })
+}
+
+/// Bounds the time that a request takes. What it has begun to change is carried to its end.
+fn hurry(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Asked> {
+    service_fn(move |asked: Asked| {
+        let (shared, inner) = (shared.clone(), inner.clone());
+        async move {
+            match tokio::time::timeout(shared.options.time_limit, inner.oneshot(asked)).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => {
+                    let problem =
+                        Problem::base(StatusCode::SERVICE_UNAVAILABLE, "OperationTimeout", &[])
+                            .header(RETRY_AFTER, HeaderValue::from_static("5"));
+                    Ok(problem.into_response("", None))
+                }
+            }
+        }
+    })
+}
+
+/// Finds out who is asking.
+fn recognise(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Asked> {
+    service_fn(move |mut asked: Asked| {
+        let (shared, inner) = (shared.clone(), inner.clone());
+        async move {
+            let open = asked
+                .route
+                .as_ref()
+                .is_some_and(|route| shared.catalog.is_open(route, &asked.parts.method));
+            match authenticate(&shared, &asked.parts.headers, &asked.ctx, open).await {
+                Ok(Some(known)) => {
+                    asked.password_change = known.password_change;
+                    asked.ctx = known.ctx;
+                }
+                Ok(None) => {}
+                Err(error) => return Ok(Problem::from(error).into_response("", None)),
+            }
+            inner.oneshot(asked).await
+        }
+    })
+}
+
+struct Known {
+    ctx: Ctx,
+    password_change: bool,
+}
+
+/// Who is asking, by session token or by name and password. Where nobody needs to be known, wrong credentials do no harm and passwords are not
+/// looked at, so that an old token does not stand in the way of a new session.
+async fn authenticate(
+    shared: &Shared,
+    headers: &HeaderMap,
+    nobody: &Ctx,
+    open: bool,
+) -> Result<Option<Known>, Error> {
+    let unknown = || {
+        Error::new(
+            ErrorKind::Unauthenticated,
+            "The credentials are missing or wrong.",
+        )
+    };
+    if let Some(token) = headers.get(X_AUTH_TOKEN) {
+        let found = token
+            .to_str()
+            .ok()
+            .and_then(|token| shared.hf.sessions().by_token(token));
+        return match found {
+            Some((session, account, privileges)) => {
+                let session = Some(session.id.clone());
+                Ok(Some(known(nobody, &account, privileges, session)))
+            }
+            None if open => Ok(None),
+            None => Err(unknown()),
+        };
+    }
+    if open {
+        return Ok(None);
+    }
+    let (name, password) = headers
+        .get(AUTHORIZATION)
+        .and_then(basic)
+        .ok_or_else(unknown)?;
+    let accounts = shared.hf.accounts();
+    if accounts.policy().basic_auth == BasicAuth::Disabled {
+        return Err(unknown());
+    }
+    let account = accounts
+        .check_password(&name, &password, nobody.address)
+        .await?;
+    let role = accounts.role(&account.role)?;
+    Ok(Some(known(nobody, &account, role.privileges.clone(), None)))
+}
+
+fn known(
+    nobody: &Ctx,
+    account: &Account,
+    privileges: Arc<std::collections::BTreeSet<Privilege>>,
+    session: Option<SessionId>,
+) -> Known {
+    let password_change = account.password_change_required;
+    let privileges = if password_change {
+        Arc::new([Privilege::ConfigureSelf].into())
+    } else {
+        privileges
+    };
+    Known {
+        ctx: Ctx {
+            actor: Actor::Account {
+                id: account.id.clone(),
+                name: account.name.as_str().into(),
+                role: account.role.clone(),
+                session,
+            },
+            privileges,
+            project: None,
+            address: nobody.address,
+            request: nobody.request.clone(),
+        },
+        password_change,
+    }
+}
+
+/// Name and password of `Authorization: Basic` (RFC 7617).
+fn basic(value: &HeaderValue) -> Option<(String, String)> {
+    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}

@@ -1,0 +1,68 @@
+//! The service root: where every client begins.
+
+use hawkfish_redfish::model::service_root::{
+    Expand, Links, ProtocolFeaturesSupported, ServiceRoot,
+};
+
+use crate::catalog::{Content, Resource, Rq, Verb};
+use crate::problem::Problem;
+
+/// The URI as it is shown; the one without the slash leads here, too.
+pub const URI: &str = "/redfish/v1/";
+
+/// `/redfish/v1/`
+pub const RESOURCE: Resource = Resource {
+    uri: "/redfish/v1",
+    entity: "ServiceRoot",
+    get: Some(|rq| Box::pin(read(rq))),
+    open: &[Verb::Get],
+    version: Some(|_| Ok(0)),
+    ..Resource::NONE
+};
+
+async fn read(rq: &Rq) -> Result<Content, Problem> {
+    Content::of(&model(rq))
+}
+
+/// The service root as it is here.
+pub(crate) fn model(rq: &Rq) -> ServiceRoot {
+    let at = |below: &str| Some(format!("{URI}{below}").into());
+    ServiceRoot {
+        odata_id: URI.into(),
+        id: "RootService".into(),
+        name: "HawkFish".into(),
+        redfish_version: Some("1.22.0".into()),
+        uuid: rq.hf.uuid().to_string().into(),
+        vendor: "HawkFish".into(),
+        product: "HawkFish".into(),
+        protocol_features_supported: Some(ProtocolFeaturesSupported {
+            excerpt_query: Some(false),
+            expand_query: Some(Expand {
+                expand_all: Some(false),
+                levels: Some(false),
+                links: Some(false),
+                no_links: Some(false),
+                ..Expand::default()
+            }),
+            filter_query: Some(false),
+            include_origin_of_condition_query: Some(false),
+            only_member_query: Some(false),
+            select_query: Some(false),
+            top_skip_query: Some(false),
+            ..ProtocolFeaturesSupported::default()
+        }),
+        systems: at("Systems"),
+        chassis: at("Chassis"),
+        managers: at("Managers"),
+        session_service: at("SessionService"),
+        account_service: at("AccountService"),
+        tasks: at("TaskService"),
+        registries: at("Registries"),
+        json_schemas: at("JsonSchemas"),
+        links: Some(Links {
+            sessions: Some("/redfish/v1/SessionService/Sessions".into()),
+            ..Links::default()
+        }),
+        ..ServiceRoot::default()
+    }
+}

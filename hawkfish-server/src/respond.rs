@@ -1,0 +1,284 @@
+//! The way out: from what a handler found to bytes, ETag and headers.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use hawkfish_core::ctx::Ctx;
+use hawkfish_core::id::TaskId;
+use hawkfish_redfish::error::RedfishError;
+use hawkfish_redfish::validate;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LINK, LOCATION, RETRY_AFTER,
+};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::catalog::{Catalog, Entry, Representation, Resource, Rq};
+use crate::problem::Problem;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What becomes of an answer that its schema does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// Nobody looks.
+    Off,
+    /// It is sent, and logged.
+    Log,
+    /// It becomes a 500, and is logged.
+    Enforce,
+}
+
+/// Answers whose schema was found to hold; what comes again byte for byte needs no second look.
+#[derive(Debug)]
+pub struct Validated {
+    mode: Validation,
+    known: Mutex<HashSet<[u8; ETAG_BYTES]>>,
+}
+
+/// Tags remembered at most.
+const KNOWN: usize = 16 * 1024;
+/// Bytes of the hash in an ETag.
+const ETAG_BYTES: usize = 15;
+
+impl Validated {
+    /// Nothing known so far.
+    #[must_use]
+    pub fn new(mode: Validation) -> Self {
+        Self {
+            mode,
+            known: Mutex::default(),
+        }
+    }
+
+    fn check(&self, entity: &str, hash: [u8; ETAG_BYTES], body: &Value) -> Result<(), Problem> {
+        if self.mode == Validation::Off || entity.is_empty() {
+            return Ok(());
+        }
+        if self.known.lock().expect("validated").contains(&hash) {
+            return Ok(());
+        }
+        let findings = validate::response(entity, body);
+        if findings.is_empty() {
+            let mut known = self.known.lock().expect("validated");
+            if known.len() >= KNOWN {
+                known.clear();
+            }
+            known.insert(hash);
+            return Ok(());
+        }
+        for finding in &findings {
+            tracing::error!(entity, pointer = finding.pointer, problem = ?finding.problem, "an answer is not as its schema says");
+        }
+        match self.mode {
+            Validation::Enforce => Err(Problem::internal(format!(
+                "{entity} is not as its schema says: {findings:?}"
+            ))),
+            Validation::Log | Validation::Off => Ok(()),
+        }
+    }
+}
+
+fn hash(bytes: &[u8]) -> [u8; ETAG_BYTES] {
+    let digest = Sha256::digest(bytes);
+    let mut out = [0; ETAG_BYTES];
+    out.copy_from_slice(&digest[..ETAG_BYTES]);
+    out
+}
+
+fn tag(hash: [u8; ETAG_BYTES]) -> String {
+    URL_SAFE_NO_PAD.encode(hash)
+}
+
+/// A resource as it goes over the wire: identified, its actions addressed, tagged, and checked against its schema.
+pub(crate) fn render(
+    resource: &Resource,
+    uri: &str,
+    mut body: Map<String, Value>,
+    validated: &Validated,
+) -> Result<Representation, Problem> {
+    let mut out = Map::new();
+    // A model that was not told leaves them empty.
+    let mut said = |name| body.shift_remove(name).filter(|value| value != "");
+    let id = said("@odata.id");
+    let kind = said("@odata.type");
+    out.insert("@odata.id".into(), id.unwrap_or_else(|| uri.into()));
+    let kind = kind.or_else(|| validate::odata_type(resource.entity).map(Value::from));
+    if let Some(kind) = kind {
+        out.insert("@odata.type".into(), kind);
+    }
+    out.append(&mut body);
+    if !resource.actions.is_empty() {
+        let actions = out.entry("Actions").or_insert_with(|| json!({}));
+        for action in resource.actions {
+            let entry = &mut actions[format!("#{}", action.name)];
+            if entry.get("target").is_none() {
+                entry["target"] = format!("{uri}/Actions/{}", action.name).into();
+            }
+        }
+    }
+    let bytes = serde_json::to_vec(&out).map_err(|e| Problem::internal(e.to_string()))?;
+    let hash = if resource.clock_like.is_empty() {
+        hash(&bytes)
+    } else {
+        let mut still = out.clone();
+        for property in resource.clock_like {
+            still.shift_remove(*property);
+        }
+        let still = serde_json::to_vec(&still).map_err(|e| Problem::internal(e.to_string()))?;
+        hash(&still)
+    };
+    let tag = tag(hash);
+    validated.check(resource.entity, hash, &Value::Object(out))?;
+    // The tag is of the body without itself; it is put in where the object begins.
+    let mut tagged = Vec::with_capacity(bytes.len() + 48);
+    tagged.extend_from_slice(b"{\"@odata.etag\":\"\\\"");
+    tagged.extend_from_slice(tag.as_bytes());
+    tagged.extend_from_slice(b"\\\"\",");
+    tagged.extend_from_slice(&bytes[1..]);
+    Ok(Representation {
+        bytes: tagged.into(),
+        etag: quoted(&tag)?,
+    })
+}
+
+fn quoted(tag: &str) -> Result<HeaderValue, Problem> {
+    HeaderValue::try_from(format!("\"{tag}\"")).map_err(|e| Problem::internal(e.to_string()))
+}
+
+/// A document that is no resource.
+pub(crate) fn document(bytes: Bytes) -> Result<Representation, Problem> {
+    let etag = quoted(&tag(hash(&bytes)))?;
+    Ok(Representation { bytes, etag })
+}
+
+fn describe(response: &mut Response<Body>, entry: &Entry, now: &Representation) {
+    let headers = response.headers_mut();
+    headers.insert(ETAG, now.etag.clone());
+    headers.insert(ALLOW, entry.allow.clone());
+    let cache = if entry.resource.no_store {
+        NO_STORE
+    } else {
+        NO_CACHE
+    };
+    headers.insert(CACHE_CONTROL, cache);
+    if let Some(link) = &entry.link {
+        headers.insert(LINK, link.clone());
+    }
+}
+
+/// The whole of what stands there.
+pub(crate) fn representation(
+    entry: &Entry,
+    now: &Representation,
+    status: StatusCode,
+    head: bool,
+) -> Response<Body> {
+    let mut response = if head {
+        let mut response = Response::new(Body::empty());
+        response
+            .headers_mut()
+            .insert(CONTENT_LENGTH, now.bytes.len().into());
+        response
+    } else {
+        Response::new(Body::from(now.bytes.clone()))
+    };
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, entry.media_type.clone());
+    describe(&mut response, entry, now);
+    response
+}
+
+/// 304: what the client has is what there is.
+pub(crate) fn not_modified(entry: &Entry, now: &Representation) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    describe(&mut response, entry, now);
+    response
+}
+
+/// 201: it was made, and this is what it is.
+pub(crate) fn created(
+    entry: &Entry,
+    now: &Representation,
+    uri: &str,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    with: Map<String, Value>,
+) -> Result<Response<Body>, Problem> {
+    let mut response = representation(entry, now, StatusCode::CREATED, false);
+    if !with.is_empty() {
+        let mut body: Map<String, Value> = serde_json::from_slice(&now.bytes)
+            .map_err(|error| Problem::internal(error.to_string()))?;
+        body.extend(with);
+        *response.body_mut() = Body::from(Value::Object(body).to_string());
+    }
+    let location = HeaderValue::try_from(uri).map_err(|e| Problem::internal(e.to_string()))?;
+    response.headers_mut().insert(LOCATION, location);
+    response
+        .headers_mut()
+        .extend(headers.into_iter().map(|(name, value)| (Some(name), value)));
+    Ok(response)
+}
+
+/// 202: it goes on, and the monitor tells how. The body is the task as its monitor shows it, so that a client that follows the body's `@odata.id`
+/// rather than `Location` ends up at the monitor, too.
+pub(crate) async fn started(rq: &Rq, task: &TaskId) -> Result<Response<Body>, Problem> {
+    let mut ctx = Ctx::service();
+    ctx.request = rq.ctx.request.clone();
+    let monitor = crate::resource::task_monitor::uri(task);
+    let now = Catalog::read(&rq.service, &ctx, &crate::resource::task::uri(task)).await?;
+    let mut body: Map<String, Value> =
+        serde_json::from_slice(&now.bytes).map_err(|error| Problem::internal(error.to_string()))?;
+    body.insert("@odata.id".into(), monitor.as_str().into());
+    let mut response = json(StatusCode::ACCEPTED, &Value::Object(body));
+    let location = HeaderValue::try_from(monitor).map_err(|e| Problem::internal(e.to_string()))?;
+    response.headers_mut().insert(LOCATION, location);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    Ok(response)
+}
+
+/// 204: it is done, and there is nothing to say.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// Any JSON that is not to be kept.
+pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// A 4xx or 5xx.
+pub(crate) fn error(status: StatusCode, error: RedfishError) -> Response<Body> {
+    match serde_json::to_value(error) {
+        Ok(body) => json(status, &body),
+        // An error body of plain strings always becomes JSON; but no error may end in none.
+        Err(_) => json(StatusCode::INTERNAL_SERVER_ERROR, &json!({"error": {}})),
+    }
+}
+
+/// The `Content-Type` of a media type of ours.
+pub(crate) fn content_type(media_type: &'static str) -> HeaderValue {
+    match media_type {
+        "application/json" => JSON,
+        other => HeaderValue::try_from(format!("{other}; charset=utf-8"))
+            .expect("a media type of the catalog"),
+    }
+}
