@@ -1,1 +1,51 @@
-//! Typed Redfish client and the hawkfish command line.
+//! A client for Redfish services, HawkFish or another.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), hawkfish_client::Error> {
+//! use hawkfish_client::{Client, link};
+//!
+//! let client = Client::builder("https://bmc.example").session("admin", "secret").build()?;
+//! let root = client.root().await?;
+//! let mut systems = client.members(link(&root.value, "/Systems").expect("every service with machines has systems"));
+//! while let Some(member) = systems.next().await? {
+//!     let system = member.read(&client).await?;
+//!     client.action(&system.value, "ComputerSystem.Reset", &serde_json::json!({"ResetType": "On"})).await?.finish(None).await?;
+//! }
+//! client.logout().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Client`] reads, changes and calls; [`Fetched`] is what it read, with the [`Etag`] that guards a change.
+//! - [`Outcome`] says whether a change is done or goes on as a [`Task`].
+//! - [`Members`] walks a collection over all its pages.
+//! - [`Error`] has a [`Kind`] to act on and the messages of the service.
+//! - [`Transport`] carries requests: over TLS, or straight into a service in the same process.
+//!
+//! URIs are those that the service gave, in its links. One that leads to another origin (scheme, host, port) is refused before anything is sent,
+//! a redirect there is not followed, and so no other origin ever sees the credentials.
+
+mod auth;
+mod client;
+mod collection;
+mod error;
+mod message;
+mod resource;
+mod task;
+pub mod transport;
+mod wire;
+
+pub use hawkfish_redfish as redfish;
+
+pub use self::{
+    client::{Builder, Client},
+    collection::{Member, Members},
+    error::{Answered, Error, Kind},
+    resource::{Etag, Fetched, action_target, link},
+    task::{Outcome, Progress, Task},
+    transport::Transport,
+    wire::{Request, Response},
+};
+
+/// Where every service begins (DSP0266, "Service root request").
+pub const SERVICE_ROOT: &str = "/redfish/v1/";

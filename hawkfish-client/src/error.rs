@@ -1,0 +1,149 @@
+//! What can go wrong: a kind to act on, a text to show, and what the service answered.
+
+use std::fmt;
+use std::time::Duration;
+
+use hawkfish_redfish::message::Message;
+use http::{Method, StatusCode};
+
+use crate::message;
+use crate::wire::Response;
+
+/// Why a call failed.
+#[derive(Debug)]
+pub struct Error {
+    /// What to do about it.
+    pub kind: Kind,
+    /// One line to show.
+    pub text: String,
+    /// What the service answered, if it did.
+    pub answered: Option<Box<Answered>>,
+    /// What lies below.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// An answer that was a failure.
+#[derive(Debug)]
+pub struct Answered {
+    /// What was asked.
+    pub method: Method,
+    /// Of which URI.
+    pub uri: String,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The messages of the service, in its order; empty when it sent none.
+    pub messages: Vec<Message>,
+}
+
+/// What a program can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// 400 and every other 4xx without a kind of its own: the request itself is wrong.
+    BadRequest,
+    /// 401: no credentials, or wrong ones.
+    Unauthorized,
+    /// 403: who asks may not.
+    Forbidden,
+    /// 404 or 410.
+    NotFound,
+    /// 405, 501, or an action that the resource does not list.
+    Unsupported,
+    /// 409.
+    Conflict,
+    /// 412 or 428: the resource has changed since it was read, or wants an ETag.
+    PreconditionFailed,
+    /// 429 or 503: later perhaps.
+    Unavailable {
+        /// When to try again, if the service said.
+        retry_after: Option<Duration>,
+    },
+    /// Every other 5xx: the service failed.
+    Service,
+    /// The task came to its end and its work had failed.
+    TaskFailed,
+    /// It was not done in the time that the caller gave.
+    TimedOut,
+    /// The answer is not Redfish.
+    Protocol,
+    /// No answer came: no connection, TLS not trusted, connection lost.
+    Transport,
+    /// Nothing was sent: the URI leads to another origin, or the client was set up wrongly.
+    Refused,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            answered: None,
+            source: None,
+        }
+    }
+
+    pub(crate) fn protocol(text: impl Into<String>) -> Self {
+        Self::new(Kind::Protocol, text)
+    }
+
+    pub(crate) fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The error of an answer with a 4xx or 5xx.
+    pub(crate) fn of_response(method: &Method, response: &Response) -> Self {
+        let status = response.status;
+        let kind = match status.as_u16() {
+            401 => Kind::Unauthorized,
+            403 => Kind::Forbidden,
+            404 | 410 => Kind::NotFound,
+            405 | 501 => Kind::Unsupported,
+            409 => Kind::Conflict,
+            412 | 428 => Kind::PreconditionFailed,
+            429 | 503 => Kind::Unavailable {
+                retry_after: response.retry_after(),
+            },
+            400..=499 => Kind::BadRequest,
+            _ => Kind::Service,
+        };
+        let messages = message::of_error(&response.body);
+        let what = message::summary(&messages).unwrap_or_else(|| "no message of the service".into());
+        Self {
+            kind,
+            text: format!("{method} {}: {status}: {what}", response.uri),
+            answered: Some(Box::new(Answered {
+                method: method.clone(),
+                uri: response.uri.clone(),
+                status,
+                messages,
+            })),
+            source: None,
+        }
+    }
+
+    /// The messages of the service; empty when it sent none.
+    pub fn messages(&self) -> &[Message] {
+        self.answered
+            .as_ref()
+            .map_or(&[], |answered| &answered.messages)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        // The chain below says what the network or the TLS library found; without it "cannot reach" helps nobody.
+        let mut below = self.source.as_deref().map(|source| source as &dyn std::error::Error);
+        while let Some(error) = below {
+            write!(f, ": {error}")?;
+            below = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
