@@ -165,6 +165,15 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Lets everything happen that is due. Only simulated machines do something here.
     fn advance(&self) {}
 
+    /// Tells how machines were last seen before HawkFish was restarted. Real machines know better and ignore it; simulated ones, which live
+    /// only in memory, go on from there: power, boot set-up, media.
+    fn restore(&self, _seen: &[Machine]) {}
+
+    /// Whether machines can change without a [`Change`] being told, so that the picture must be held against a listing now and then.
+    fn drifts(&self) -> bool {
+        true
+    }
+
     /// Ends connections and threads. Machines go on.
     async fn close(&self) {}
 }

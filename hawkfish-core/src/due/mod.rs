@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Notify;
 
 use crate::db::{self, Store, Tx};
 use crate::error::Result;
@@ -33,17 +34,28 @@ pub struct Due {
 
 /// When rows are due, in memory.
 #[derive(Debug, Default)]
-pub(crate) struct View(Mutex<BTreeSet<(i64, i64)>>);
+pub(crate) struct View {
+    moments: Mutex<BTreeSet<(i64, i64)>>,
+    sooner: Notify,
+}
 
 impl View {
     pub(crate) async fn load(conn: &mut SqliteConnection) -> Result<Self> {
-        Ok(Self(Mutex::new(rows::moments(conn).await?)))
+        Ok(Self {
+            moments: Mutex::new(rows::moments(conn).await?),
+            sooner: Notify::new(),
+        })
     }
 
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        let first = self.0.lock().expect("due").first().map(|(at, _)| *at);
+        let first = self.moments.lock().expect("due").first().map(|(at, _)| *at);
         // A row was put with a valid moment, so it is one.
         first.and_then(|at| db::from_ms(at).ok())
+    }
+
+    /// Returns when something has become due sooner than all that was known.
+    pub(crate) async fn sooner(&self) {
+        self.sooner.notified().await;
     }
 
     fn any_by(&self, now: Timestamp) -> bool {
@@ -51,11 +63,18 @@ impl View {
     }
 
     fn change(&self, gone: Option<(i64, i64)>, new: Option<(i64, i64)>) {
-        let mut set = self.0.lock().expect("due");
+        let mut set = self.moments.lock().expect("due");
+        let first = set.first().copied();
         if let Some(gone) = gone {
             set.remove(&gone);
         }
         set.extend(new);
+        if set
+            .first()
+            .is_some_and(|now| first.is_none_or(|before| *now < before))
+        {
+            self.sooner.notify_one();
+        }
     }
 }
 
@@ -64,7 +83,13 @@ impl View {
 ///
 /// # Errors
 /// `Internal` when SQLite fails.
-pub async fn put(tx: &mut Tx, at: Timestamp, kind: &str, subject: &str, payload: &Value) -> Result<()> {
+pub async fn put(
+    tx: &mut Tx,
+    at: Timestamp,
+    kind: &str,
+    subject: &str,
+    payload: &Value,
+) -> Result<()> {
     let gone = rows::find(tx, kind, subject).await?;
     // Rounded up: a row is never served before its moment.
     let at_ms = db::to_ms(at) + i64::from(at.subsec_nanosecond() % 1_000_000 > 0);
@@ -96,7 +121,9 @@ pub async fn take_due(store: &Store, now: Timestamp, most: u32) -> Result<Vec<Du
         return Ok(Vec::new());
     }
     let now = db::to_ms(now);
-    store.read(move |conn| Box::pin(async move { rows::by(conn, now, most).await })).await
+    store
+        .read(move |conn| Box::pin(async move { rows::by(conn, now, most).await }))
+        .await
 }
 
 #[cfg(test)]

@@ -11,19 +11,29 @@ use crate::db::{self, Tx};
 use crate::error::Result;
 
 pub(super) async fn moments(conn: &mut SqliteConnection) -> Result<BTreeSet<(i64, i64)>> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT at_ms, id FROM hf_due").fetch_all(conn).await?;
+    let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT at_ms, id FROM hf_due")
+        .fetch_all(conn)
+        .await?;
     Ok(rows.into_iter().collect())
 }
 
 pub(super) async fn find(tx: &mut Tx, kind: &str, subject: &str) -> Result<Option<(i64, i64)>> {
-    Ok(sqlx::query_as("SELECT at_ms, id FROM hf_due WHERE kind = $1 AND subject = $2")
-        .bind(kind)
-        .bind(subject)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(
+        sqlx::query_as("SELECT at_ms, id FROM hf_due WHERE kind = $1 AND subject = $2")
+            .bind(kind)
+            .bind(subject)
+            .fetch_optional(tx.conn())
+            .await?,
+    )
 }
 
-pub(super) async fn put(tx: &mut Tx, at_ms: i64, kind: &str, subject: &str, payload: &Value) -> Result<i64> {
+pub(super) async fn put(
+    tx: &mut Tx,
+    at_ms: i64,
+    kind: &str,
+    subject: &str,
+    payload: &Value,
+) -> Result<i64> {
     Ok(sqlx::query_scalar(
         "INSERT INTO hf_due (at_ms, kind, subject, payload) VALUES ($1, $2, $3, $4)
          ON CONFLICT (kind, subject) DO UPDATE SET at_ms = excluded.at_ms, payload = excluded.payload
@@ -38,7 +48,10 @@ pub(super) async fn put(tx: &mut Tx, at_ms: i64, kind: &str, subject: &str, payl
 }
 
 pub(super) async fn remove(tx: &mut Tx, id: i64) -> Result<()> {
-    sqlx::query("DELETE FROM hf_due WHERE id = $1").bind(id).execute(tx.conn()).await?;
+    sqlx::query("DELETE FROM hf_due WHERE id = $1")
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

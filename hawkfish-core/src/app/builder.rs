@@ -1,0 +1,161 @@
+//! Setting up a HawkFish.
+
+use super::*;
+use crate::db::settings;
+
+/// What a HawkFish is made of. Without a data directory it keeps everything in memory.
+#[derive(Debug)]
+pub struct Builder {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    data_dir: Option<PathBuf>,
+    hosts: BTreeMap<HostId, Arc<dyn Backend>>,
+    media: MediaSettings,
+}
+
+impl Default for Builder {
+    /// The wall clock, the operating system's randomness, everything in memory, no host.
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            data_dir: None,
+            hosts: BTreeMap::new(),
+            media: MediaSettings::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// Hands in time.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Hands in chance.
+    #[must_use]
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// Where the database and the image cache lie. Made if it is not there.
+    #[must_use]
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(dir.into());
+        self
+    }
+
+    /// Keeps everything in memory: nothing survives the end.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.data_dir = None;
+        self
+    }
+
+    /// Adds a host.
+    #[must_use]
+    pub fn host(mut self, id: HostId, backend: Arc<dyn Backend>) -> Self {
+        self.hosts.insert(id, backend);
+        self
+    }
+
+    /// Says what images may be inserted.
+    #[must_use]
+    pub fn media(mut self, media: MediaSettings) -> Self {
+        self.media = media;
+        self
+    }
+
+    /// Opens the store, recalls what was there, asks the hosts, and takes up what a crash interrupted.
+    ///
+    /// # Errors
+    /// A store that cannot be opened. A host that does not answer is no error.
+    pub async fn start(self) -> Result<HawkFish> {
+        let Self {
+            clock,
+            entropy,
+            data_dir,
+            hosts,
+            media,
+        } = self;
+        if let Some(dir) = &data_dir {
+            make_dirs(dir)?;
+        }
+        let store = Store::open(data_dir.as_deref()).await?;
+        let uuid = installation(&store, &*entropy).await?;
+        let accounts = Accounts::open(&store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+        let sessions =
+            Sessions::open(&store, &accounts, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+        let tasks = Tasks::open(&store, Arc::clone(&clock)).await?;
+        let cache = data_dir.map_or_else(PathBuf::new, |d| d.join("media"));
+        let hosts = hosts
+            .into_iter()
+            .map(|(id, backend)| (id.clone(), Arc::new(Host::new(id, backend))))
+            .collect();
+        let hawkfish = HawkFish {
+            inner: Arc::new(Inner {
+                clock,
+                entropy,
+                store,
+                accounts,
+                sessions,
+                tasks,
+                inventory: Inventory::default(),
+                hosts,
+                media: Arc::new(Media::new(media, cache)),
+                locks: Mutex::default(),
+                jobs: TaskTracker::new(),
+                closing: CancellationToken::new(),
+                resume: AtomicBool::new(false),
+                uuid,
+            }),
+        };
+        hawkfish.recall().await?;
+        for host in hawkfish.inner.hosts.values() {
+            if let Err(error) = hawkfish.reconcile(host).await {
+                tracing::warn!(host = %host.id, error = ?error, "the host does not answer yet");
+            }
+        }
+        if let Err(error) = hawkfish.tick().await {
+            tracing::warn!(error = ?error, "not everything that was due at the start could be done");
+        }
+        hawkfish.prune_images().await?;
+        Ok(hawkfish)
+    }
+}
+
+/// The UUID of this installation, made when its store is.
+async fn installation(store: &Store, entropy: &dyn Entropy) -> Result<uuid::Uuid> {
+    const NAME: &str = "installation";
+    if let Some(uuid) = store
+        .read(|conn| Box::pin(settings::get(conn, NAME)))
+        .await?
+    {
+        return Ok(uuid);
+    }
+    let uuid = entropy.uuid();
+    store
+        .write(move |tx| Box::pin(async move { settings::put(tx, NAME, &uuid).await }))
+        .await?;
+    Ok(uuid)
+}
+
+/// The data directory is nobody else's business, but hypervisors that run as another user read images below it by their full path.
+fn make_dirs(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let media = dir.join("media");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(&media)
+        .map_err(|e| {
+            Error::internal(format!(
+                "The data directory {} cannot be made.",
+                dir.display()
+            ))
+            .caused_by(e)
+        })
+}
