@@ -174,8 +174,7 @@ impl Client {
     pub async fn get<T: DeserializeOwned>(&self, uri: &str) -> Result<Fetched<T>, Error> {
         fetched(self.fetch(uri).await?, |response| {
             serde_json::from_slice(&response.body).map_err(|error| {
-                Error::protocol(format!("{}: not what was expected", response.uri))
-                    .caused_by(error)
+                Error::protocol(format!("{}: not what was expected", response.uri)).caused_by(error)
             })
         })
     }
@@ -214,7 +213,9 @@ impl Client {
         etag: Option<&Etag>,
         body: &impl Serialize,
     ) -> Result<Outcome, Error> {
-        let request = Request::new(Method::PATCH, uri).if_match(etag)?.json(body)?;
+        let request = Request::new(Method::PATCH, uri)
+            .if_match(etag)?
+            .json(body)?;
         self.change(request).await
     }
 
@@ -339,9 +340,7 @@ impl Client {
             return self.transmit(request, url, None).await;
         }
         let authorization = self.authorization().await?;
-        let response = self
-            .transmit(request, url, authorization.as_ref())
-            .await?;
+        let response = self.transmit(request, url, authorization.as_ref()).await?;
         // The service has ended the session: it did nothing, so the request can be sent again.
         if response.status == StatusCode::UNAUTHORIZED
             && let Some((name, token)) = authorization

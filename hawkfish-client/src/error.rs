@@ -111,7 +111,8 @@ impl Error {
             _ => Kind::Service,
         };
         let messages = message::of_error(&response.body);
-        let what = message::summary(&messages).unwrap_or_else(|| "no message of the service".into());
+        let what =
+            message::summary(&messages).unwrap_or_else(|| "no message of the service".into());
         Self {
             kind,
             text: format!("{method} {}: {status}: {what}", response.uri),
@@ -137,7 +138,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
         // The chain below says what the network or the TLS library found; without it "cannot reach" helps nobody.
-        let mut below = self.source.as_deref().map(|source| source as &dyn std::error::Error);
+        let mut below = self
+            .source
+            .as_deref()
+            .map(|source| source as &dyn std::error::Error);
         while let Some(error) = below {
             write!(f, ": {error}")?;
             below = error.source();

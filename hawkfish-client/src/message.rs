@@ -40,7 +40,10 @@ fn one(value: &Value) -> Option<Message> {
     let strings = |name: &str| match value.get(name) {
         Some(Value::Array(list)) => list
             .iter()
-            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .map(|item| {
+                item.as_str()
+                    .map_or_else(|| item.to_string(), str::to_owned)
+            })
             .collect(),
         _ => Vec::new(),
     };

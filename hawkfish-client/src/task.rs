@@ -130,9 +130,7 @@ impl Task {
                 task: body,
                 poll_after: self.poll_after,
             }),
-            Some(State::Failed(state)) => {
-                Err(failed(&response, &body.unwrap_or_default(), &state))
-            }
+            Some(State::Failed(state)) => Err(failed(&response, &body.unwrap_or_default(), &state)),
             Some(State::Completed) | None => Ok(Progress::Done(response)),
         }
     }

@@ -82,8 +82,7 @@ where
                 .collect()
                 .await
                 .map_err(|error| {
-                    Error::new(Kind::Transport, format!("{what}: no whole answer"))
-                        .caused_by(error)
+                    Error::new(Kind::Transport, format!("{what}: no whole answer")).caused_by(error)
                 })?;
             Ok(http::Response::from_parts(parts, body.to_bytes()))
         })
