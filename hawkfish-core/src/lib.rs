@@ -3,6 +3,7 @@
 //!
 //! Not in here: HTTP, and Redfish JSON. The server turns those into calls of [`app::HawkFish`].
 
+pub mod accounts;
 pub mod backend;
 pub mod clock;
 pub mod ctx;
@@ -11,6 +12,7 @@ pub mod due;
 pub mod entropy;
 pub mod error;
 pub mod id;
+pub mod sessions;
 pub mod tasks;
 
 pub use error::{Error, ErrorKind, Result};

@@ -21,16 +21,26 @@ list! {
     2 "0002_accounts",
     3 "0003_sessions",
     4 "0004_tasks",
+    100 "0100_systems",
 }
 
 pub(super) fn migrator(all: &[(i64, &'static str, &'static str)]) -> Migrator {
     let migrations = all
         .iter()
         .map(|(version, name, sql)| {
-            Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, Cow::Borrowed(sql), false)
+            Migration::new(
+                *version,
+                Cow::Borrowed(name),
+                MigrationType::Simple,
+                Cow::Borrowed(sql),
+                false,
+            )
         })
         .collect();
-    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
+    Migrator {
+        migrations: Cow::Owned(migrations),
+        ..Migrator::DEFAULT
+    }
 }
 
 pub(super) async fn run(conn: &mut SqliteConnection) -> Result<()> {

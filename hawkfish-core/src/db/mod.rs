@@ -119,23 +119,35 @@ impl Store {
             let e = Error::internal("The database could not be opened.").caused_by(e);
             dir.map_or(e.clone(), |dir| e.with("data_dir", dir.display()))
         };
-        let mut conn =
-            SqliteConnection::connect_with(&options.clone().thread_name(|_| "hawkfish-sqlite".to_owned()))
-                .await
-                .map_err(failed)?;
+        let mut conn = SqliteConnection::connect_with(
+            &options
+                .clone()
+                .thread_name(|_| "hawkfish-sqlite".to_owned()),
+        )
+        .await
+        .map_err(failed)?;
         migrate::run(&mut conn).await?;
         let due = Arc::new(due::View::load(&mut conn).await?);
         let readers = dir.map(|_| Readers::new(options.read_only(true).create_if_missing(false)));
 
         let (jobs, waiting) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
-        let tx = Tx { conn, hooks: Vec::new(), due: due.clone() };
+        let tx = Tx {
+            conn,
+            hooks: Vec::new(),
+            due: due.clone(),
+        };
         writer::start(tx, waiting, move || {
             drop(ownership);
             // Nobody may be waiting.
             let _ = stop.send(());
         })?;
-        Ok(Self(Arc::new(Inner { jobs, readers, due, stopped: Mutex::new(Some(stopped)) })))
+        Ok(Self(Arc::new(Inner {
+            jobs,
+            readers,
+            due,
+            stopped: Mutex::new(Some(stopped)),
+        })))
     }
 
     /// Does a piece of work as one: all of it durable when this returns `Ok`, nothing of it otherwise. Work runs in the order in which it
@@ -149,7 +161,10 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.0.jobs.send(Message::Work(Box::new(Write::new(work, reply)))).map_err(|_| closed())?;
+        self.0
+            .jobs
+            .send(Message::Work(Box::new(Write::new(work, reply))))
+            .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -167,7 +182,10 @@ impl Store {
             // A database in memory is one connection, the writer's.
             None => {
                 let (reply, answer) = oneshot::channel();
-                self.0.jobs.send(Message::Work(Box::new(Query::new(work, reply)))).map_err(|_| closed())?;
+                self.0
+                    .jobs
+                    .send(Message::Work(Box::new(Query::new(work, reply))))
+                    .map_err(|_| closed())?;
                 answer.await.map_err(|_| closed())?
             }
         }
@@ -227,7 +245,8 @@ pub fn to_ms(at: Timestamp) -> i64 {
 /// # Errors
 /// `Internal` when the number is no moment.
 pub fn from_ms(ms: i64) -> Result<Timestamp> {
-    Timestamp::from_millisecond(ms).map_err(|e| Error::internal("A stored time is out of range.").caused_by(e))
+    Timestamp::from_millisecond(ms)
+        .map_err(|e| Error::internal("A stored time is out of range.").caused_by(e))
 }
 
 #[cfg(test)]

@@ -23,7 +23,11 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(options: SqliteConnectOptions) -> Self {
-        Self { options, permits: Semaphore::new(MOST as usize), idle: Mutex::default() }
+        Self {
+            options,
+            permits: Semaphore::new(MOST as usize),
+            idle: Mutex::default(),
+        }
     }
 
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T>

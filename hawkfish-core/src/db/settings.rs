@@ -11,9 +11,14 @@ use crate::error::Result;
 ///
 /// # Errors
 /// `Internal` when SQLite fails or the document is not of this type.
-pub async fn get<T: DeserializeOwned>(conn: &mut SqliteConnection, name: &str) -> Result<Option<T>> {
-    let text: Option<String> =
-        sqlx::query_scalar("SELECT value FROM hf_settings WHERE name = $1").bind(name).fetch_optional(conn).await?;
+pub async fn get<T: DeserializeOwned>(
+    conn: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<T>> {
+    let text: Option<String> = sqlx::query_scalar("SELECT value FROM hf_settings WHERE name = $1")
+        .bind(name)
+        .fetch_optional(conn)
+        .await?;
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 

@@ -47,7 +47,11 @@ pub(super) struct Write<T, F> {
 
 impl<T, F> Write<T, F> {
     pub(super) fn new(work: F, reply: oneshot::Sender<Result<T>>) -> Self {
-        Self { work: Some(work), result: None, reply }
+        Self {
+            work: Some(work),
+            result: None,
+            reply,
+        }
     }
 }
 
@@ -58,7 +62,9 @@ where
 {
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
         Box::pin(async move {
-            let Some(work) = self.work.take() else { return false };
+            let Some(work) = self.work.take() else {
+                return false;
+            };
             self.result = Some(catch(async move { work(tx).await }).await);
             matches!(self.result, Some(Ok(_)))
         })
@@ -92,7 +98,9 @@ where
 {
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
         Box::pin(async move {
-            let Some(work) = self.0.work.take() else { return false };
+            let Some(work) = self.0.work.take() else {
+                return false;
+            };
             self.0.result = Some(catch(async move { work(tx.conn()).await }).await);
             // It must change nothing, as it could not on a connection that only reads.
             false
@@ -106,15 +114,18 @@ where
 }
 
 async fn catch<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<&str>()
-            .map(|s| (*s).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        tracing::error!(panic = what, "work on the store panicked and was undone");
-        Err(Error::internal("A piece of work on the store failed.").with("panic", what))
-    })
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| {
+            let what = panic
+                .downcast_ref::<&str>()
+                .map(|s| (*s).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            tracing::error!(panic = what, "work on the store panicked and was undone");
+            Err(Error::internal("A piece of work on the store failed.").with("panic", what))
+        })
 }
 
 /// Starts the writer; `ended` runs when it has closed the database.
@@ -129,7 +140,9 @@ pub(super) fn start(
             futures::executor::block_on(run(tx, waiting));
             ended();
         })
-        .map_err(|e| Error::internal("The thread of the store's writer did not start.").caused_by(e))?;
+        .map_err(|e| {
+            Error::internal("The thread of the store's writer did not start.").caused_by(e)
+        })?;
     Ok(())
 }
 
@@ -142,7 +155,10 @@ async fn run(mut tx: Tx, mut waiting: mpsc::UnboundedReceiver<Message>) {
     }
     waiting.close();
     let Tx { mut conn, .. } = tx;
-    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await {
+    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut conn)
+        .await
+    {
         tracing::warn!(%error, "the log could not be folded into the database; it will be at the next start");
     }
     if let Err(error) = conn.close().await {
@@ -151,7 +167,11 @@ async fn run(mut tx: Tx, mut waiting: mpsc::UnboundedReceiver<Message>) {
 }
 
 /// Does all that waits and commits once. False when it met the order to close.
-async fn batch(tx: &mut Tx, first: Box<dyn Work>, waiting: &mut mpsc::UnboundedReceiver<Message>) -> bool {
+async fn batch(
+    tx: &mut Tx,
+    first: Box<dyn Work>,
+    waiting: &mut mpsc::UnboundedReceiver<Message>,
+) -> bool {
     let mut done = Vec::new();
     let mut hooks = Vec::new();
     let mut open = true;
@@ -183,7 +203,11 @@ async fn batch(tx: &mut Tx, first: Box<dyn Work>, waiting: &mut mpsc::UnboundedR
         done.push(work);
     }
     if let Err(error) = &result {
-        tracing::error!(?error, works = done.len(), "a commit failed; its work is undone");
+        tracing::error!(
+            ?error,
+            works = done.len(),
+            "a commit failed; its work is undone"
+        );
         // SQLite may have undone the transaction by itself.
         let _ = control(tx, "ROLLBACK").await;
         hooks.clear();

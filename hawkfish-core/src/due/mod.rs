@@ -99,6 +99,23 @@ pub async fn put(
     Ok(())
 }
 
+/// Has `kind` happen to `subject` at `at`, unless it is to happen already: then nothing changes.
+///
+/// # Errors
+/// `Internal` when SQLite fails.
+pub async fn put_if_absent(
+    tx: &mut Tx,
+    at: Timestamp,
+    kind: &str,
+    subject: &str,
+    payload: &Value,
+) -> Result<()> {
+    match rows::find(tx, kind, subject).await? {
+        Some(_) => Ok(()),
+        None => put(tx, at, kind, subject, payload).await,
+    }
+}
+
 /// Has `kind` not happen to `subject` after all, or takes away the row once it is done. Nothing happens where there is no such row.
 ///
 /// # Errors

@@ -122,7 +122,11 @@ impl Task {
                 _ => (self, Vec::new()),
             },
             Event::Progress { percent, message } => {
-                let mut next = self.now(if state == Cancelling { Cancelling } else { Running });
+                let mut next = self.now(if state == Cancelling {
+                    Cancelling
+                } else {
+                    Running
+                });
                 next.percent = next.percent.max(percent.min(100));
                 if let Some(text) = message {
                     next.say(at, Severity::Ok, text);
@@ -149,15 +153,19 @@ impl Task {
                 };
                 (next, vec![Effect::Store, Effect::Ended])
             }
-            Event::Restarted if state == Cancelling => {
-                (self.end(at, Cancelled, None), vec![Effect::Store, Effect::Ended])
-            }
+            Event::Restarted if state == Cancelling => (
+                self.end(at, Cancelled, None),
+                vec![Effect::Store, Effect::Ended],
+            ),
             Event::Restarted if self.resumable => (self.now(Interrupted), vec![Effect::Store]),
             Event::Restarted => {
                 let failure = Failure::from(&Error::internal(
                     "HawkFish was restarted before the task was done, and it cannot be taken up again.",
                 ));
-                (self.end(at, Exception, Some(failure)), vec![Effect::Store, Effect::Ended])
+                (
+                    self.end(at, Exception, Some(failure)),
+                    vec![Effect::Store, Effect::Ended],
+                )
             }
         }
     }
@@ -172,7 +180,9 @@ impl Task {
         let mut next = self.now(state);
         next.end = Some(at);
         match (state, &failure) {
-            (TaskState::Cancelled, _) => next.say(at, Severity::Warning, "The task was cancelled.".to_owned()),
+            (TaskState::Cancelled, _) => {
+                next.say(at, Severity::Warning, "The task was cancelled.".to_owned())
+            }
             (_, Some(failure)) => next.say(at, Severity::Critical, failure.message.clone()),
             (_, None) => {}
         }

@@ -171,7 +171,11 @@ struct Entry {
 
 impl Entry {
     fn new(task: Task) -> Self {
-        Self { view: watch::Sender::new(Arc::new(task)), gate: Arc::default(), cancel: CancellationToken::new() }
+        Self {
+            view: watch::Sender::new(Arc::new(task)),
+            gate: Arc::default(),
+            cancel: CancellationToken::new(),
+        }
     }
 
     fn task(&self) -> Arc<Task> {
@@ -205,7 +209,9 @@ impl Tasks {
                 })
             })
             .await?;
-        let settings = settings.unwrap_or(Settings { auto_delete_minutes: AUTO_DELETE_MINUTES });
+        let settings = settings.unwrap_or(Settings {
+            auto_delete_minutes: AUTO_DELETE_MINUTES,
+        });
         let now = clock.now();
         let mut entries = BTreeMap::new();
         let mut changed = Vec::new();
@@ -227,7 +233,8 @@ impl Tasks {
                         for task in &changed {
                             rows::update(tx, task).await?;
                             if task.state.ended() {
-                                due::put(tx, delete_at, DUE_DELETE, task.id.as_str(), &Value::Null).await?;
+                                due::put(tx, delete_at, DUE_DELETE, task.id.as_str(), &Value::Null)
+                                    .await?;
                             }
                         }
                         Ok(())
@@ -248,9 +255,13 @@ impl Tasks {
     /// # Errors
     /// `LimitExceeded` when there are too many unfinished tasks; `Internal` when the store fails.
     pub async fn create(&self, ctx: &Ctx, new: NewTask) -> Result<Arc<Task>> {
-        let unfinished = self.entries(|all| all.values().filter(|e| !e.task().state.ended()).count());
+        let unfinished =
+            self.entries(|all| all.values().filter(|e| !e.task().state.ended()).count());
         if unfinished >= MOST {
-            return Err(Error::new(ErrorKind::LimitExceeded { what: "tasks" }, "There are too many unfinished tasks."));
+            return Err(Error::new(
+                ErrorKind::LimitExceeded { what: "tasks" },
+                "There are too many unfinished tasks.",
+            ));
         }
         let mut task = Task {
             // The number is known when the row is written.
@@ -282,7 +293,10 @@ impl Tasks {
                     let entry = Arc::new(Entry::new(task));
                     let task = entry.task();
                     tx.after_commit(move || {
-                        entries.write().unwrap_or_else(PoisonError::into_inner).insert(number, entry);
+                        entries
+                            .write()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(number, entry);
                     });
                     Ok(task)
                 })
@@ -293,7 +307,12 @@ impl Tasks {
     /// All tasks that the caller may see, the oldest first.
     #[must_use]
     pub fn list(&self, ctx: &Ctx) -> Vec<Arc<Task>> {
-        self.entries(|all| all.values().map(|e| e.task()).filter(|t| visible(ctx, t)).collect())
+        self.entries(|all| {
+            all.values()
+                .map(|e| e.task())
+                .filter(|t| visible(ctx, t))
+                .collect()
+        })
     }
 
     /// A task.
@@ -312,7 +331,11 @@ impl Tasks {
         if let Some(entry) = &entry {
             entry.happen(self.0.clock.now(), Event::Started);
         }
-        TaskHandle { tasks: self.clone(), id: id.clone(), entry }
+        TaskHandle {
+            tasks: self.clone(),
+            id: id.clone(),
+            entry,
+        }
     }
 
     /// Waits until a task has ended, and gives it as it is then.
@@ -322,7 +345,11 @@ impl Tasks {
     pub async fn finished(&self, id: &TaskId) -> Result<Arc<Task>> {
         // Only the receiver is held, so that the end of the task in memory ends the wait.
         let mut view = self.entry(id)?.view.subscribe();
-        let task = view.wait_for(|task| task.state.ended()).await.map_err(|_| missing(id))?.clone();
+        let task = view
+            .wait_for(|task| task.state.ended())
+            .await
+            .map_err(|_| missing(id))?
+            .clone();
         Ok(task)
     }
 
@@ -333,7 +360,10 @@ impl Tasks {
     pub async fn cancel(&self, ctx: &Ctx, id: &TaskId) -> Result<Arc<Task>> {
         let entry = self.seen(ctx, id)?;
         if entry.task().state.ended() {
-            return Err(Error::conflict(Conflict::NotAllowed, "The task has ended already."));
+            return Err(Error::conflict(
+                Conflict::NotAllowed,
+                "The task has ended already.",
+            ));
         }
         self.apply(&entry, Event::CancelAsked).await
     }
@@ -353,14 +383,21 @@ impl Tasks {
     #[must_use]
     pub fn to_resume(&self) -> Vec<Arc<Task>> {
         self.entries(|all| {
-            all.values().map(|e| e.task()).filter(|t| t.state == TaskState::Interrupted).collect()
+            all.values()
+                .map(|e| e.task())
+                .filter(|t| t.state == TaskState::Interrupted)
+                .collect()
         })
     }
 
     /// How long a task is kept after its end, minutes.
     #[must_use]
     pub fn auto_delete(&self) -> u32 {
-        self.0.settings.lock().expect("settings").auto_delete_minutes
+        self.0
+            .settings
+            .lock()
+            .expect("settings")
+            .auto_delete_minutes
     }
 
     /// Sets how long tasks are kept after their end, 1 minute to a week; also those that have ended already.
@@ -377,9 +414,16 @@ impl Tasks {
             ));
         }
         let ended: Vec<_> = self.entries(|all| {
-            all.values().filter_map(|e| { let task = e.task(); task.end.map(|end| (task.id.clone(), end)) }).collect()
+            all.values()
+                .filter_map(|e| {
+                    let task = e.task();
+                    task.end.map(|end| (task.id.clone(), end))
+                })
+                .collect()
         });
-        let new = Settings { auto_delete_minutes: minutes };
+        let new = Settings {
+            auto_delete_minutes: minutes,
+        };
         let inner = self.0.clone();
         self.0
             .store
@@ -387,7 +431,14 @@ impl Tasks {
                 Box::pin(async move {
                     settings::put(tx, SETTINGS, &new).await?;
                     for (id, end) in ended {
-                        due::put(tx, later(end, minutes), DUE_DELETE, id.as_str(), &Value::Null).await?;
+                        due::put(
+                            tx,
+                            later(end, minutes),
+                            DUE_DELETE,
+                            id.as_str(),
+                            &Value::Null,
+                        )
+                        .await?;
                     }
                     tx.after_commit(move || *inner.settings.lock().expect("settings") = new);
                     Ok(())
@@ -407,7 +458,9 @@ impl Tasks {
                 let subject = due.subject.clone();
                 self.0
                     .store
-                    .write(move |tx| Box::pin(async move { due::remove(tx, DUE_DELETE, &subject).await }))
+                    .write(move |tx| {
+                        Box::pin(async move { due::remove(tx, DUE_DELETE, &subject).await })
+                    })
                     .await
             }
             result => result,
@@ -426,7 +479,10 @@ impl Tasks {
                     }
                     due::remove(tx, DUE_DELETE, id.as_str()).await?;
                     tx.after_commit(move || {
-                        entries.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
+                        entries
+                            .write()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .remove(&number);
                     });
                     Ok(())
                 })
@@ -448,7 +504,8 @@ impl Tasks {
                 .write(move |tx: &mut Tx| {
                     Box::pin(async move {
                         if rows::update(tx, &next).await? && ended {
-                            due::put(tx, delete_at, DUE_DELETE, next.id.as_str(), &Value::Null).await?;
+                            due::put(tx, delete_at, DUE_DELETE, next.id.as_str(), &Value::Null)
+                                .await?;
                         }
                         tx.after_commit(move || {
                             // Onto what the work said meanwhile.
@@ -477,7 +534,11 @@ impl Tasks {
             if all.len() <= MOST {
                 return Vec::new();
             }
-            let mut ended: Vec<_> = all.values().map(|e| e.task()).filter(|t| t.state.ended()).collect();
+            let mut ended: Vec<_> = all
+                .values()
+                .map(|e| e.task())
+                .filter(|t| t.state.ended())
+                .collect();
             ended.sort_by_key(|t| t.end);
             ended.into_iter().map(|t| t.id.clone()).collect()
         });
@@ -491,16 +552,29 @@ impl Tasks {
     }
 
     fn entries<T>(&self, look: impl FnOnce(&BTreeMap<u64, Arc<Entry>>) -> T) -> T {
-        look(&self.0.entries.read().unwrap_or_else(PoisonError::into_inner))
+        look(
+            &self
+                .0
+                .entries
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     fn entry(&self, id: &TaskId) -> Result<Arc<Entry>> {
         let number = number(id)?;
-        self.entries(|all| all.get(&number).cloned()).ok_or_else(|| missing(id))
+        self.entries(|all| all.get(&number).cloned())
+            .ok_or_else(|| missing(id))
     }
 
     fn seen(&self, ctx: &Ctx, id: &TaskId) -> Result<Arc<Entry>> {
-        self.entry(id).and_then(|entry| if visible(ctx, &entry.task()) { Ok(entry) } else { Err(missing(id)) })
+        self.entry(id).and_then(|entry| {
+            if visible(ctx, &entry.task()) {
+                Ok(entry)
+            } else {
+                Err(missing(id))
+            }
+        })
     }
 }
 
@@ -529,7 +603,10 @@ impl TaskHandle {
     pub fn progress(&self, percent: u8, message: Option<&str>) {
         if let Some(entry) = &self.entry {
             let message = message.map(str::to_owned);
-            entry.happen(self.tasks.0.clock.now(), Event::Progress { percent, message });
+            entry.happen(
+                self.tasks.0.clock.now(),
+                Event::Progress { percent, message },
+            );
         }
     }
 
@@ -551,7 +628,9 @@ impl TaskHandle {
     /// # Errors
     /// `Internal` when the store fails.
     pub async fn set_payload(&self, payload: Value) -> Result<()> {
-        let Some(entry) = self.entry.clone() else { return Ok(()) };
+        let Some(entry) = self.entry.clone() else {
+            return Ok(());
+        };
         let id = self.id.clone();
         self.tasks
             .0
@@ -559,7 +638,11 @@ impl TaskHandle {
             .write(move |tx| {
                 Box::pin(async move {
                     rows::update_payload(tx, &id, &payload).await?;
-                    tx.after_commit(move || entry.view.send_modify(|task| Arc::make_mut(task).payload = payload));
+                    tx.after_commit(move || {
+                        entry
+                            .view
+                            .send_modify(|task| Arc::make_mut(task).payload = payload)
+                    });
                     Ok(())
                 })
             })
@@ -596,11 +679,16 @@ fn missing(id: &TaskId) -> Error {
 /// The number that a task's id is, written as HawkFish writes it.
 fn number(id: &TaskId) -> Result<u64> {
     let number = id.as_str().parse().map_err(|_| missing(id))?;
-    if u64::to_string(&number) == id.as_str() { Ok(number) } else { Err(missing(id)) }
+    if u64::to_string(&number) == id.as_str() {
+        Ok(number)
+    } else {
+        Err(missing(id))
+    }
 }
 
 fn later(at: Timestamp, minutes: u32) -> Timestamp {
-    at.checked_add(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(Timestamp::MAX)
+    at.checked_add(SignedDuration::from_mins(i64::from(minutes)))
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

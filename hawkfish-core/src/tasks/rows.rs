@@ -53,7 +53,11 @@ pub(super) async fn update(tx: &mut Tx, task: &Task) -> Result<bool> {
 }
 
 /// Stores what is needed to take a task up again.
-pub(super) async fn update_payload(tx: &mut Tx, id: &TaskId, payload: &serde_json::Value) -> Result<bool> {
+pub(super) async fn update_payload(
+    tx: &mut Tx,
+    id: &TaskId,
+    payload: &serde_json::Value,
+) -> Result<bool> {
     let done = sqlx::query("UPDATE hf_tasks SET payload = $1 WHERE id = $2")
         .bind(payload.to_string())
         .bind(id.as_str())
@@ -63,12 +67,20 @@ pub(super) async fn update_payload(tx: &mut Tx, id: &TaskId, payload: &serde_jso
 }
 
 pub(super) async fn delete(tx: &mut Tx, id: &TaskId) -> Result<bool> {
-    let done = sqlx::query("DELETE FROM hf_tasks WHERE id = $1").bind(id.as_str()).execute(tx.conn()).await?;
+    let done = sqlx::query("DELETE FROM hf_tasks WHERE id = $1")
+        .bind(id.as_str())
+        .execute(tx.conn())
+        .await?;
     Ok(done.rows_affected() > 0)
 }
 
 pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<Task>> {
-    sqlx::query("SELECT * FROM hf_tasks").fetch_all(conn).await?.iter().map(task).collect()
+    sqlx::query("SELECT * FROM hf_tasks")
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(task)
+        .collect()
 }
 
 fn task(row: &SqliteRow) -> Result<Task> {
@@ -86,15 +98,24 @@ fn task(row: &SqliteRow) -> Result<Task> {
         state: TaskState::ALL
             .into_iter()
             .find(|s| s.as_str() == state)
-            .ok_or_else(|| Error::internal("A stored task is in no known state.").with("state", state))?,
+            .ok_or_else(|| {
+                Error::internal("A stored task is in no known state.").with("state", state)
+            })?,
         percent: u8::try_from(percent).unwrap_or(100),
         resumable: row.try_get::<i64, _>("resumable")? != 0,
         payload: serde_json::from_str(row.try_get("payload")?)?,
-        request: text("request")?.map(|t| serde_json::from_str(&t)).transpose()?,
+        request: text("request")?
+            .map(|t| serde_json::from_str(&t))
+            .transpose()?,
         messages: serde_json::from_str(row.try_get("messages")?)?,
-        failure: text("failure")?.map(|t| serde_json::from_str(&t)).transpose()?,
+        failure: text("failure")?
+            .map(|t| serde_json::from_str(&t))
+            .transpose()?,
         start: db::from_ms(row.try_get("start_ms")?)?,
-        end: row.try_get::<Option<i64>, _>("end_ms")?.map(db::from_ms).transpose()?,
+        end: row
+            .try_get::<Option<i64>, _>("end_ms")?
+            .map(db::from_ms)
+            .transpose()?,
         generation: u64::try_from(generation).unwrap_or_default(),
     })
 }
