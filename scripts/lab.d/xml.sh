@@ -80,7 +80,7 @@ make_xml() {
         echo "      <readonly/>"
         echo "    </disk>"
     fi
-    # The NIC's network is inside QEMU, and restricted to it by having nobody to talk to but QEMU's own DHCP.
+    # A network inside QEMU: its DHCP answers a PXE boot, with nothing to load. None of the lab's guests sends anything further.
     [[ $nic != user ]] || echo "    <interface type='user'><model type='virtio'/></interface>"
     if [[ -n $serial && -n $pty ]]; then
         echo "    <serial type='pty'><log file='$serial' append='on'/><target port='0'/></serial>"
