@@ -4,6 +4,7 @@
 //! Not in here: HTTP, and Redfish JSON. The server turns those into calls of [`app::HawkFish`].
 
 pub mod accounts;
+pub mod app;
 pub mod backend;
 pub mod clock;
 pub mod ctx;
@@ -11,8 +12,14 @@ pub mod db;
 pub mod due;
 pub mod entropy;
 pub mod error;
+pub mod hosts;
 pub mod id;
+pub mod inventory;
+pub mod media;
+pub mod outgoing;
+mod run;
 pub mod sessions;
+pub mod systems;
 pub mod tasks;
 
 pub use error::{Error, ErrorKind, Result};

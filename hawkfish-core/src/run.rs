@@ -13,7 +13,7 @@ use crate::app::HawkFish;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::hosts::Host;
-use crate::{due, media, systems, tasks};
+use crate::{due, media, sessions, systems, tasks};
 
 /// How much due work one tick takes on.
 const DUE_AT_ONCE: u32 = 256;
@@ -48,7 +48,6 @@ impl HawkFish {
         if self.inner.resume.swap(false, Ordering::AcqRel) {
             keep(self.resume().await);
         }
-        keep(self.inner.sessions.expire().await);
         keep(self.work_off_due(now).await);
         first.map_or(Ok(()), Err)
     }
@@ -63,10 +62,7 @@ impl HawkFish {
                 .then(|| *host.reconcile_at.lock().expect("reconcile"));
             [host.backend.next_due(), look]
         });
-        hosts
-            .chain([self.store().next_due(), self.inner.sessions.next_expiry()])
-            .flatten()
-            .min()
+        hosts.chain([self.store().next_due()]).flatten().min()
     }
 
     /// Ticks whenever something is due or a backend has something to tell, until [`HawkFish::close`].
@@ -111,6 +107,7 @@ impl HawkFish {
         for row in due::take_due(self.store(), now, DUE_AT_ONCE).await? {
             match row.kind.as_str() {
                 tasks::DUE_DELETE => self.tasks().on_due(&row).await?,
+                sessions::DUE_SWEEP => self.sessions().on_due(&row).await?,
                 // Left by a newer HawkFish: it stays for when that is back.
                 kind => tracing::error!(kind, "due work of a kind that nobody does"),
             }

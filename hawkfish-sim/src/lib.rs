@@ -1,1 +1,20 @@
-//! The deterministic BMC simulator, as a library for tests.
+//! The deterministic BMC simulator, as a library for tests of Redfish clients: the production service of HawkFish on simulated machines, in process,
+//! in a time that only moves when told.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let world = hawkfish_sim::World::builder().seed(42).systems(3).start().await?;
+//! let client = world.client()?;
+//! let root = client.root().await?;
+//! world.advance(jiff::SignedDuration::from_secs(60)).await?;
+//! println!("{}", world.trace());
+//! # Ok(()) }
+//! ```
+//!
+//! The same seed, the same requests and the same advances of time give the same [`Trace`], to the byte.
+
+mod trace;
+mod world;
+
+pub use trace::Trace;
+pub use world::{Builder, Error, PASSWORD, USER, World};

@@ -1,6 +1,7 @@
 //! Setting up a HawkFish.
 
 use super::*;
+use crate::accounts::HashCost;
 use crate::db::settings;
 
 /// What a HawkFish is made of. Without a data directory it keeps everything in memory.
@@ -11,6 +12,8 @@ pub struct Builder {
     data_dir: Option<PathBuf>,
     hosts: BTreeMap<HostId, Arc<dyn Backend>>,
     media: MediaSettings,
+    hash_cost: HashCost,
+    session_limit: usize,
 }
 
 impl Default for Builder {
@@ -22,6 +25,8 @@ impl Default for Builder {
             data_dir: None,
             hosts: BTreeMap::new(),
             media: MediaSettings::default(),
+            hash_cost: HashCost::default(),
+            session_limit: crate::sessions::LIMIT,
         }
     }
 }
@@ -69,6 +74,20 @@ impl Builder {
         self
     }
 
+    /// How dear it is to check a password: the default is for real use, tests want it cheap.
+    #[must_use]
+    pub fn hash_cost(mut self, cost: HashCost) -> Self {
+        self.hash_cost = cost;
+        self
+    }
+
+    /// Most sessions at a time.
+    #[must_use]
+    pub fn session_limit(mut self, limit: usize) -> Self {
+        self.session_limit = limit;
+        self
+    }
+
     /// Opens the store, recalls what was there, asks the hosts, and takes up what a crash interrupted.
     ///
     /// # Errors
@@ -80,15 +99,24 @@ impl Builder {
             data_dir,
             hosts,
             media,
+            hash_cost,
+            session_limit,
         } = self;
         if let Some(dir) = &data_dir {
             make_dirs(dir)?;
         }
         let store = Store::open(data_dir.as_deref()).await?;
         let uuid = installation(&store, &*entropy).await?;
-        let accounts = Accounts::open(&store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
-        let sessions =
-            Sessions::open(&store, &accounts, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+        let accounts =
+            Accounts::open(&store, Arc::clone(&clock), Arc::clone(&entropy), hash_cost).await?;
+        let sessions = Sessions::open(
+            &store,
+            &accounts,
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            session_limit,
+        )
+        .await?;
         let tasks = Tasks::open(&store, Arc::clone(&clock)).await?;
         let cache = data_dir.map_or_else(PathBuf::new, |d| d.join("media"));
         let hosts = hosts
