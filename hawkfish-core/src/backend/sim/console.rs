@@ -47,9 +47,7 @@ pub(super) enum What {
     /// The guest heard and does nothing.
     Ignored,
     /// The guest heard and goes down.
-    GoingDown {
-        restart: bool,
-    },
+    GoingDown { restart: bool },
     /// The guest is down.
     Down,
     /// The guest resets its machine.
@@ -201,10 +199,7 @@ impl Said {
                 "{stamp} firmware: set-up\nHAWKFISH-BOOT target=BiosSetup image=setup mode={mode:?}"
             ),
             What::NothingToBoot => writeln!(out, "{stamp} firmware: no bootable device"),
-            What::Prompt => write!(
-                out,
-                "{stamp} system: all services are up\n\n{name} login: "
-            ),
+            What::Prompt => write!(out, "{stamp} system: all services are up\n\n{name} login: "),
             What::Ignored => writeln!(out, "\n{stamp} system: power button ignored"),
             What::GoingDown { restart: true } => {
                 writeln!(out, "\n{stamp} system: going down for a restart")
@@ -265,6 +260,10 @@ mod tests {
         assert!(console.said.len() <= 2 * KEPT);
         let text = String::from_utf8(console.text(&speaker)).unwrap();
         assert_eq!(text.len(), LONGEST);
-        assert!(text.ends_with("[    99.999] system: power down\n"), "{}", &text[LONGEST - 99..]);
+        assert!(
+            text.ends_with("[    99.999] system: power down\n"),
+            "{}",
+            &text[LONGEST - 99..]
+        );
     }
 }

@@ -149,9 +149,10 @@ impl Life {
             Some(at) if moment.now < booted(at) => {
                 running(Doing::SelfTest { cold: false }, Some(booted(at)))
             }
-            Some(at) if moment.now < booted(at) + millis(moment.guest.boots_in) => {
-                running(Doing::Booting, Some(booted(at) + millis(moment.guest.boots_in)))
-            }
+            Some(at) if moment.now < booted(at) + millis(moment.guest.boots_in) => running(
+                Doing::Booting,
+                Some(booted(at) + millis(moment.guest.boots_in)),
+            ),
             _ => running(Doing::Up, None),
         };
         let state = match seen.power {
@@ -385,10 +386,7 @@ impl Life {
         );
         self.asked = None;
         self.last_reset = Some(moment.now);
-        actions.extend([
-            Action::Say(What::Reset),
-            Action::Changed(Cause::Reset),
-        ]);
+        actions.extend([Action::Say(What::Reset), Action::Changed(Cause::Reset)]);
     }
 
     fn turn_off(&mut self, cause: Cause, actions: &mut Vec<Action>) {

@@ -11,7 +11,8 @@
 //! - Any file can be inserted: nothing is read. Any address with a server in it can, too, save hosts under `.invalid` (RFC 2606), which cannot be
 //!   reached: an `Upstream` error.
 //! - A guest that is still booting heeds a request to shut down once it is up; the firmware heeds it at once.
-//! - A [`Change`] is told whenever something that a [`Machine`] shows has changed, by a verb or by time; its first ones present the whole rack.
+//! - A [`Change`] is told whenever something that a [`Machine`] shows has changed, by a verb or by time, from the first look at changes on; that look presents
+//!   the whole rack as it is by then.
 //!
 //! What is not in here: faults and misbehaviour of BMCs, which belong to a simulated service, not to a machine.
 

@@ -199,12 +199,8 @@ impl World {
     }
 
     fn tell(&mut self, place: usize, cause: Cause) {
-        if self.lost {
-            return;
-        }
-        // Told for the first time, the rack presents itself as it is now, this change included.
-        if !self.presented {
-            self.present();
+        // Whoever has not yet listened hears first how everything is by then, this included.
+        if self.lost || !self.presented {
             return;
         }
         let machine = Arc::new(self.machine(place));
@@ -235,7 +231,9 @@ impl World {
     }
 
     pub(super) fn machines(&self) -> Vec<Machine> {
-        (0..self.sims.len()).map(|place| self.machine(place)).collect()
+        (0..self.sims.len())
+            .map(|place| self.machine(place))
+            .collect()
     }
 
     pub(super) fn machine(&self, place: usize) -> Machine {
