@@ -38,6 +38,7 @@
 //! - Properties named in `clock_like` are shown but do not count for the ETag.
 //! - Collections: use [`Content::collection`]; a POST to one is `create`, with `member` naming the schema of what it creates, and answers
 //!   [`Outcome::Created`] with the new URI. Long work answers [`Outcome::Started`] with its task.
+//! - A handler cannot mention the constant that holds it (the compiler sees a circle), so a URI that it needs is a constant of its own.
 //! - A handler never checks privileges: it names them in `privileges`.
 
 mod cache;
@@ -53,6 +54,7 @@ use futures::future::BoxFuture;
 
 use hawkfish_core::ctx::{Ctx, Privilege};
 use hawkfish_core::id::TaskId;
+use hawkfish_core::tasks::RequestPayload;
 use hawkfish_redfish::validate;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
@@ -225,6 +227,7 @@ pub struct Rq {
     /// Whether only the headers are wanted.
     pub head: bool,
     route: Route,
+    method: Method,
     body: Map<String, Value>,
 }
 
@@ -278,6 +281,22 @@ impl Rq {
     #[must_use]
     pub fn raw_body(&self) -> &Map<String, Value> {
         &self.body
+    }
+
+    /// The request as a task may show it: without secrets.
+    #[must_use]
+    pub fn payload(&self) -> RequestPayload {
+        let mut body = Value::Object(self.body.clone());
+        respond::without_secrets(&mut body);
+        let uri = match self.action() {
+            Some(action) => format!("{}/Actions/{}", self.uri(), action.name),
+            None => self.uri().to_owned(),
+        };
+        RequestPayload {
+            uri,
+            method: self.method.to_string(),
+            body: Some(body),
+        }
     }
 
     fn action(&self) -> Option<&'static Action> {
@@ -487,6 +506,7 @@ impl Catalog {
         };
         let mut rq = Rq::new(service, ctx, route);
         rq.head = parts.method == Method::HEAD;
+        rq.method = parts.method.clone();
         if !resource.open.contains(&verb) {
             if password_change && !checks::allowed_before_password_change(resource, &rq, verb) {
                 return Err(Problem::password_change(&rq.ctx));
@@ -541,7 +561,11 @@ impl Catalog {
                     let now = service.catalog.current(&rq).await?;
                     checks::overrides(resource, &rq)?;
                     let findings = validate::patch(resource.entity, &rq.body);
-                    checks::and_here(findings, &rq.body, &now, None)
+                    let findings = checks::and_here(findings, &rq.body, &now, None);
+                    if findings.is_empty() {
+                        checks::whole_arrays(&mut rq.body, &now);
+                    }
+                    findings
                 }
                 Verb::Create => validate::create(resource.member, &rq.body),
                 Verb::Act => {
@@ -702,6 +726,7 @@ impl Rq {
             ctx,
             head: false,
             route,
+            method: Method::GET,
             body: Map::new(),
         }
     }

@@ -278,8 +278,8 @@ async fn authenticate(
     let account = accounts
         .check_password(&name, &password, nobody.address)
         .await?;
-    let role = accounts.role(&account.role)?;
-    Ok(Some(known(nobody, &account, role.privileges.clone(), None)))
+    let privileges = accounts.privileges(&account);
+    Ok(Some(known(nobody, &account, privileges, None)))
 }
 
 fn known(
@@ -298,7 +298,7 @@ fn known(
         ctx: Ctx {
             actor: Actor::Account {
                 id: account.id.clone(),
-                name: account.name.as_str().into(),
+                name: account.name.clone(),
                 role: account.role.clone(),
                 session,
             },

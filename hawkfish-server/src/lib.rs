@@ -9,6 +9,9 @@ pub mod layers;
 pub mod problem;
 pub mod resource;
 pub mod respond;
+pub mod serve;
+pub mod settings;
+pub mod tls;
 
 pub use app::{App, Options};
 pub use hawkfish_core::app::HawkFish;

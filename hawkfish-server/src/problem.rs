@@ -84,6 +84,28 @@ impl Problem {
         self
     }
 
+    /// Moves an error of core from the property that core knows to the one that the caller sent.
+    #[must_use]
+    pub fn about(mut self, property: &str, sent: &'static str) -> Self {
+        if let Cause::Core(error) = &self.0.cause
+            && let ErrorKind::Invalid {
+                property: known,
+                value,
+                reason,
+            } = error.kind()
+            && known == property
+        {
+            let moved = Error::invalid(
+                sent,
+                value.clone(),
+                reason.clone(),
+                error.message().to_owned(),
+            );
+            self.0.cause = Cause::Core(moved);
+        }
+        self
+    }
+
     /// Adds a header to the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -248,7 +270,7 @@ fn spoken(error: &Error, uri: &str, action: Option<&str>) -> (StatusCode, Messag
 
 fn invalid(property: &str, value: &str, reason: &Invalid, action: Option<&str>) -> Message {
     let name = name(property);
-    let secret = matches!(name, "Password" | "UserName" | "Token");
+    let secret = name.contains("Password");
     let value = if secret { "******" } else { value };
     let message = match (reason, action) {
         (Invalid::NotInList, None) => base("PropertyValueNotInList", &[value, name]),
@@ -263,7 +285,7 @@ fn invalid(property: &str, value: &str, reason: &Invalid, action: Option<&str>) 
         (Invalid::OutOfRange, Some(action)) => {
             base("ActionParameterValueOutOfRange", &[value, name, action])
         }
-        (Invalid::Length { .. }, _) if name == "Password" => base("PasswordIncorrectLength", &[]),
+        (Invalid::Length { .. }, _) if secret => base("PasswordIncorrectLength", &[]),
         (Invalid::Length { min, max }, _) => {
             if u32::try_from(value.chars().count()).is_ok_and(|length| length < *min) {
                 base("StringValueTooShort", &[value, &min.to_string()])

@@ -349,6 +349,33 @@ fn absent(body: &Map<String, Value>, current: &Value, above: &str, found: &mut V
     }
 }
 
+/// What arrays in a PATCH come to: `{}` keeps the element that stands there, null takes it away, and what is not named is cut off (DSP0266, "PATCH
+/// (update)"). Handlers see the whole array as it is to be.
+pub(super) fn whole_arrays(body: &mut Map<String, Value>, now: &Representation) {
+    if let Ok(Value::Object(current)) = serde_json::from_slice(&now.bytes) {
+        fill_arrays(body, &current);
+    }
+}
+
+fn fill_arrays(body: &mut Map<String, Value>, current: &Map<String, Value>) {
+    for (name, value) in body {
+        match (value, current.get(name)) {
+            (Value::Object(below), Some(Value::Object(current))) => fill_arrays(below, current),
+            (Value::Array(items), current) => {
+                let current = current.and_then(Value::as_array);
+                let old = |index: usize| current.and_then(|all| all.get(index)).cloned();
+                let sent = std::mem::take(items).into_iter().enumerate();
+                items.extend(sent.filter_map(|(index, item)| match item {
+                    Value::Null => None,
+                    Value::Object(empty) if empty.is_empty() => old(index),
+                    other => Some(other),
+                }));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Whether a list of entity tags, or `*`, holds this one. Weakness is passed over: a proxy that compresses weakens our tags on the way out, and what
 /// comes back still names exactly one representation.
 pub(super) fn matches(tags: &HeaderValue, etag: &HeaderValue) -> bool {

@@ -1,9 +1,103 @@
 //! Tasks: work that goes on after its request was answered.
 
 use hawkfish_core::id::TaskId;
+use hawkfish_core::tasks::{Severity, Task, TaskMessage};
+use hawkfish_redfish::message::hawkfish;
+use hawkfish_redfish::model::message::Message;
+use hawkfish_redfish::model::resource::Health;
+use hawkfish_redfish::model::task::{Payload, Task as Model, TaskState};
+
+use super::{date_time, task_monitor};
+use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
+use crate::problem::Problem;
+
+/// The URI of the collection.
+pub const URI: &str = "/redfish/v1/TaskService/Tasks";
+
+/// `/redfish/v1/TaskService/Tasks`
+pub const COLLECTION: Resource = Resource {
+    uri: URI,
+    entity: "TaskCollection",
+    get: Some(|rq| Box::pin(list(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// `/redfish/v1/TaskService/Tasks/{task}`
+pub const RESOURCE: Resource = Resource {
+    uri: "/redfish/v1/TaskService/Tasks/{task}",
+    entity: "Task",
+    get: Some(|rq| Box::pin(read(rq))),
+    delete: Some(|rq| Box::pin(delete(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
 
 /// The URI of a task.
 #[must_use]
 pub fn uri(task: &TaskId) -> String {
-    format!("/redfish/v1/TaskService/Tasks/{task}")
+    format!("{}/{task}", URI)
+}
+
+async fn list(rq: &Rq) -> Result<Content, Problem> {
+    let tasks = rq.hf.tasks().list(&rq.ctx);
+    Ok(Content::collection(
+        rq,
+        "Tasks",
+        tasks.iter().map(|task| &task.id),
+    ))
+}
+
+async fn read(rq: &Rq) -> Result<Content, Problem> {
+    let task = rq.hf.tasks().get(&rq.ctx, &rq.id("task")?)?;
+    Content::of(&model(&task))
+}
+
+fn model(task: &Task) -> Model {
+    let worst = task.messages.iter().map(|message| message.severity).max();
+    Model {
+        id: task.id.to_string(),
+        name: task.name.clone(),
+        task_state: TaskState::known(task.state.as_str()),
+        task_status: Some(health(worst.unwrap_or(Severity::Ok))),
+        percent_complete: i64::from(task.percent).into(),
+        start_time: Some(date_time(task.start)),
+        end_time: task.end.map(date_time),
+        task_monitor: Some(task_monitor::uri(&task.id)),
+        hide_payload: Some(task.request.is_none()),
+        payload: task.request.as_ref().map(|request| Payload {
+            target_uri: Some(request.uri.clone()),
+            http_operation: Some(request.method.clone()),
+            http_headers: Some(Vec::new()),
+            json_body: request.body.as_ref().map(ToString::to_string),
+        }),
+        messages: Some(task.messages.iter().map(message).collect()),
+        ..Model::default()
+    }
+}
+
+fn health(severity: Severity) -> Health {
+    match severity {
+        Severity::Ok => Health::OK,
+        Severity::Warning => Health::Warning,
+        Severity::Critical => Health::Critical,
+    }
+}
+
+fn message(said: &TaskMessage) -> Message {
+    let note = hawkfish("TaskNote", &[said.text.trim_end_matches('.')]);
+    Message {
+        message_id: Some(note.message_id),
+        message: Some(note.message),
+        message_args: Some(note.args),
+        message_severity: Some(health(said.severity)),
+        resolution: Some(note.resolution),
+        ..Message::default()
+    }
+}
+
+/// An unfinished task is cancelled, a finished one forgotten.
+async fn delete(rq: &Rq) -> Result<Outcome, Problem> {
+    rq.hf.tasks().delete(&rq.ctx, &rq.id("task")?).await?;
+    Ok(Outcome::Done)
 }

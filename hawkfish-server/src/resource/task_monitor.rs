@@ -3,13 +3,57 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
+use hawkfish_core::error::Error;
 use hawkfish_core::id::TaskId;
+
+use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
+use crate::problem::Problem;
 
 /// Monitors that have told their end.
 pub type Told = Mutex<HashSet<TaskId>>;
+
+/// `/redfish/v1/TaskService/TaskMonitors/{task}`
+pub const RESOURCE: Resource = Resource {
+    uri: "/redfish/v1/TaskService/TaskMonitors/{task}",
+    get: Some(|rq| Box::pin(read(rq))),
+    delete: Some(|rq| Box::pin(cancel(rq))),
+    // Who may start something may also stop it again.
+    privileges: Privileges::COMPONENTS,
+    no_store: true,
+    ..Resource::NONE
+};
 
 /// The URI of the monitor of a task.
 #[must_use]
 pub fn uri(task: &TaskId) -> String {
     format!("/redfish/v1/TaskService/TaskMonitors/{task}")
+}
+
+async fn read(rq: &Rq) -> Result<Content, Problem> {
+    let task = rq.hf.tasks().get(&rq.ctx, &rq.id("task")?)?;
+    if !task.state.ended() {
+        return Ok(Content::Answer(Outcome::Started(task.id.clone())));
+    }
+    if !rq.head {
+        let mut told = rq.service.told.lock().expect("told");
+        // Tasks that are gone by now need no remembering.
+        if told.len() > 256 {
+            told.retain(|id| rq.hf.tasks().get(&rq.ctx, id).is_ok());
+        }
+        if !told.insert(task.id.clone()) {
+            return Err(Problem::missing(rq.uri()));
+        }
+    } else if rq.service.told.lock().expect("told").contains(&task.id) {
+        return Err(Problem::missing(rq.uri()));
+    }
+    Ok(Content::Answer(match &task.failure {
+        Some(failure) => Outcome::Failed(Error::from(failure).into()),
+        None => Outcome::Done,
+    }))
+}
+
+async fn cancel(rq: &Rq) -> Result<Outcome, Problem> {
+    let id: TaskId = rq.id("task")?;
+    rq.hf.tasks().cancel(&rq.ctx, &id).await?;
+    Ok(Outcome::Done)
 }

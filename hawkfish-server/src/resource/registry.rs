@@ -1,0 +1,95 @@
+//! Message registries: DMTF's by where they are published, our own as a whole.
+
+use hawkfish_redfish::message::{BASE_VERSION, HAWKFISH_VERSION, hawkfish_registry};
+use hawkfish_redfish::model::message_registry_file::{Location, MessageRegistryFile};
+use serde_json::Value;
+
+use crate::catalog::{Content, Privileges, Resource, Rq};
+use crate::problem::Problem;
+
+/// `/redfish/v1/Registries`
+pub const COLLECTION: Resource = Resource {
+    uri: "/redfish/v1/Registries",
+    entity: "MessageRegistryFileCollection",
+    get: Some(|rq| Box::pin(list(rq))),
+    privileges: Privileges::MANAGER,
+    version: Some(|_| Ok(0)),
+    ..Resource::NONE
+};
+
+/// `/redfish/v1/Registries/{registry}`
+pub const FILE: Resource = Resource {
+    uri: "/redfish/v1/Registries/{registry}",
+    entity: "MessageRegistryFile",
+    get: Some(|rq| Box::pin(read(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// Where our own registry stands as a whole.
+const DOCUMENT: &str = "/redfish/v1/Registries/HawkFish/HawkFish.json";
+
+/// Our own registry.
+pub const HAWKFISH: Resource = Resource {
+    uri: DOCUMENT,
+    entity: "MessageRegistry",
+    get: Some(|rq| Box::pin(hawkfish(rq))),
+    privileges: Privileges::MANAGER,
+    version: Some(|_| Ok(0)),
+    ..Resource::NONE
+};
+
+/// A registry that our messages come from.
+struct Registry {
+    id: &'static str,
+    version: &'static str,
+}
+
+const REGISTRIES: &[Registry] = &[
+    Registry {
+        id: "Base",
+        version: BASE_VERSION,
+    },
+    Registry {
+        id: "HawkFish",
+        version: HAWKFISH_VERSION,
+    },
+];
+
+async fn list(rq: &Rq) -> Result<Content, Problem> {
+    Ok(Content::collection(
+        rq,
+        "Registries",
+        REGISTRIES.iter().map(|registry| registry.id),
+    ))
+}
+
+async fn read(rq: &Rq) -> Result<Content, Problem> {
+    let wanted = rq.param("registry");
+    let Some(registry) = REGISTRIES.iter().find(|registry| registry.id == wanted) else {
+        return Err(Problem::missing(rq.uri()));
+    };
+    let ours = registry.id == "HawkFish";
+    let (id, version) = (registry.id, registry.version);
+    Content::of(&MessageRegistryFile {
+        id: id.into(),
+        name: format!("{id} Message Registry File"),
+        registry: Some(format!("{id}.{version}")),
+        languages: Some(vec!["en".into()]),
+        location: Some(vec![Location {
+            language: Some("en".into()),
+            uri: ours.then(|| DOCUMENT.into()),
+            publication_uri: (!ours)
+                .then(|| format!("https://redfish.dmtf.org/registries/{id}.{version}.0.json")),
+            ..Location::default()
+        }]),
+        ..MessageRegistryFile::default()
+    })
+}
+
+async fn hawkfish(_: &Rq) -> Result<Content, Problem> {
+    match hawkfish_registry() {
+        Value::Object(registry) => Ok(Content::Resource(registry.clone())),
+        _ => Err(Problem::internal("our registry is no object")),
+    }
+}

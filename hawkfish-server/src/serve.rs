@@ -1,0 +1,165 @@
+//! On a socket: accepting connections, TLS, bounds, and a graceful end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::layers::Peer;
+
+/// How long a client may take to say what it wants.
+const HEADER_TIME: Duration = Duration::from_secs(30);
+/// How long a handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// How long requests may take to end once the service is told to.
+const DRAIN_TIME: Duration = Duration::from_secs(20);
+/// Most bytes of a request's head.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Bounds of the socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Most connections at a time; others wait.
+    pub max_connections: usize,
+}
+
+/// Serves `app` on `listener` until `stop` is done, then lets the requests under way come to their end.
+///
+/// # Errors
+/// None for what a client does; only a listener that is broken for good.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    bounds: Bounds,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let acceptor = tls.map(TlsAcceptor::from);
+    let places = Arc::new(Semaphore::new(bounds.max_connections));
+    let server = Arc::new(server());
+    let graceful = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let place = tokio::select! {
+            () = &mut stop => break,
+            place = places.clone().acquire_owned() => place.map_err(io::Error::other)?,
+        };
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, client) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, or a client that was gone before it was let in: neither ends the service.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (app, acceptor) = (app.clone(), acceptor.clone());
+        let (server, watcher) = (server.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            if let Err(error) = connection(app, stream, client, acceptor, &server, watcher).await {
+                tracing::debug!(%client, %error, "a connection ended badly");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not end in time");
+    }
+    Ok(())
+}
+
+fn server() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(HEAD_BYTES);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEAD_BYTES as u32)
+        .max_concurrent_streams(128)
+        .keep_alive_interval(Duration::from_secs(30));
+    server
+}
+
+async fn connection(
+    app: App,
+    stream: TcpStream,
+    client: SocketAddr,
+    acceptor: Option<TlsAcceptor>,
+    server: &auto::Builder<TokioExecutor>,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> Result<(), axum::BoxError> {
+    stream.set_nodelay(true)?;
+    let peer = Peer {
+        address: client.ip().to_canonical(),
+        tls: acceptor.is_some(),
+    };
+    let service =
+        TowerToHyperService::new(app.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        }));
+    let Some(acceptor) = acceptor else {
+        let serving = server.serve_connection(TokioIo::new(stream), service);
+        return watcher.watch(serving.into_owned()).await;
+    };
+    let mut first = [0];
+    let handshake = async {
+        // A TLS client says hello with a record of type 22; a letter is somebody who speaks plain HTTP.
+        let read = stream.peek(&mut first).await?;
+        if read == 1 && first[0].is_ascii_uppercase() {
+            let mut stream = stream;
+            refuse_plain(&mut stream).await?;
+            return Ok(None);
+        }
+        acceptor.accept(stream).await.map(Some)
+    };
+    match tokio::time::timeout(HANDSHAKE_TIME, handshake).await?? {
+        None => Ok(()),
+        Some(stream) => {
+            let serving = server.serve_connection(TokioIo::new(stream), service);
+            watcher.watch(serving.into_owned()).await
+        }
+    }
+}
+
+/// Tells somebody who speaks plain HTTP to the TLS port what is the matter. Nothing that was sent is looked at: it came unprotected.
+async fn refuse_plain(stream: &mut TcpStream) -> io::Result<()> {
+    use hawkfish_redfish::{error::RedfishError, message::base};
+    let mut message = base("AccessDenied", &["this port without TLS"]);
+    message.resolution = "Use https.".to_owned();
+    let body = serde_json::to_string(&RedfishError::from(message))?;
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nOData-Version: 4.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // What the client has sent so far is taken in, so that closing does not reset the connection before the answer is read.
+    let mut sent = [0; 4096];
+    let _ = stream.try_read(&mut sent);
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
+}

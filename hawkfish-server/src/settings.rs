@@ -1,0 +1,687 @@
+//! What an operator can set: by flag, in the environment, in a TOML file, under the same names; in this order of precedence.
+//!
+//! [`KEYS`] lists every setting once. A key that is not in it is refused, with the nearest that is.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Arg, ArgAction, Command};
+use hawkfish_core::outgoing::Rule;
+
+/// A setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its flag without the dashes, and its key in the file. In the environment `data-dir` is `HF_DATA_DIR`.
+    pub name: &'static str,
+    /// What stands for its value in the help.
+    pub value: &'static str,
+    /// Whether it can be given several times; in the environment separated by commas, in the file as an array.
+    pub repeatable: bool,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+const fn one(name: &'static str, value: &'static str, help: &'static str) -> Key {
+    Key {
+        name,
+        value,
+        repeatable: false,
+        help,
+    }
+}
+
+const fn many(name: &'static str, value: &'static str, help: &'static str) -> Key {
+    Key {
+        name,
+        value,
+        repeatable: true,
+        help,
+    }
+}
+
+/// Every setting.
+pub const KEYS: &[Key] = &[
+    one("config", "FILE", "TOML file with any of these settings"),
+    one(
+        "listen",
+        "ADDRESS:PORT",
+        "Where to listen [default: 127.0.0.1:8443]",
+    ),
+    one(
+        "data-dir",
+        "FOLDER",
+        "Where database, certificate and images are kept [default: $XDG_STATE_HOME/hawkfish or ~/.local/state/hawkfish]",
+    ),
+    one(
+        "backend",
+        "auto|libvirt|sim",
+        "What runs the machines; auto is libvirt when it answers, else simulated ones [default: auto]",
+    ),
+    many(
+        "libvirt-uri",
+        "URI",
+        "A libvirt to manage [default: qemu:///system]",
+    ),
+    one(
+        "sim-systems",
+        "N",
+        "How many machines to simulate [default: 4]",
+    ),
+    one(
+        "seed",
+        "N",
+        "What simulated machines are made from [default: 1]",
+    ),
+    one(
+        "tls",
+        "self-signed|off|CERT:KEY",
+        "Encryption: with a certificate of its own, none, or with these PEM files [default: self-signed]",
+    ),
+    one(
+        "admin-password",
+        "PASSWORD",
+        "Password of the first account, admin, when it is made; else one is made up and printed once. Rather set it in the environment than as a flag",
+    ),
+    many(
+        "media-dir",
+        "FOLDER",
+        "A folder whose images may be inserted by file: URL",
+    ),
+    many(
+        "media-allow",
+        "NETWORK|HOST",
+        "Fetch images from there although it is a loopback, link-local or otherwise refused address",
+    ),
+    many(
+        "media-deny",
+        "NETWORK|HOST",
+        "Never fetch images from there",
+    ),
+    many(
+        "media-ca",
+        "FILE",
+        "PEM certificates of authorities to trust when fetching images",
+    ),
+    one(
+        "media-max-size",
+        "SIZE",
+        "Largest image, such as 700M or 32G [default: 32G]",
+    ),
+    one(
+        "max-connections",
+        "N",
+        "Most connections at a time [default: 1024]",
+    ),
+    one(
+        "request-timeout",
+        "SECONDS",
+        "Longest time for a request [default: 60]",
+    ),
+    one(
+        "log",
+        "FILTER",
+        "What to log, such as info or hawkfish_server=debug,info [default: info]",
+    ),
+    one("log-format", "text|json", "How to log [default: text]"),
+];
+
+/// What runs the machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// libvirt when it answers, else simulated.
+    Auto,
+    /// libvirt, whether it answers yet or not.
+    Libvirt,
+    /// Simulated.
+    Sim,
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsChoice {
+    /// With a certificate that is made at the first start.
+    SelfSigned,
+    /// Not at all.
+    Off,
+    /// With a certificate chain and a key, PEM.
+    Files {
+        /// The chain.
+        cert: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// Lines for machines.
+    Json,
+}
+
+/// All that was set.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where things are kept.
+    pub data_dir: PathBuf,
+    /// What runs the machines.
+    pub backend: BackendChoice,
+    /// The libvirts to manage.
+    pub libvirt_uris: Vec<String>,
+    /// How many machines to simulate.
+    pub sim_systems: usize,
+    /// What simulated machines are made from.
+    pub seed: u64,
+    /// Encryption.
+    pub tls: TlsChoice,
+    /// Password of the first account.
+    pub admin_password: Option<String>,
+    /// Folders whose images may be inserted.
+    pub media_dirs: Vec<PathBuf>,
+    /// Addresses to fetch from although they would be refused.
+    pub media_allow: Vec<Rule>,
+    /// Addresses never to fetch from.
+    pub media_deny: Vec<Rule>,
+    /// Authorities to trust when fetching, PEM files.
+    pub media_cas: Vec<PathBuf>,
+    /// Largest image, bytes.
+    pub media_max_bytes: u64,
+    /// Most connections.
+    pub max_connections: usize,
+    /// Longest time for a request, seconds.
+    pub request_timeout_seconds: u64,
+    /// What to log.
+    pub log: String,
+    /// How to log.
+    pub log_format: LogFormat,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("data_dir", &self.data_dir)
+            .field("backend", &self.backend)
+            .field("tls", &self.tls)
+            .field(
+                "admin_password",
+                &self.admin_password.as_ref().map(|_| "******"),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why settings cannot be taken, as a sentence; or what was asked for instead of running.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A flag is wrong, or help was asked for.
+    #[error(transparent)]
+    Flags(#[from] clap::Error),
+    /// A key that there is not.
+    #[error("{place}: there is no setting {name}{}", nearest(name).map(|n| format!("; did you mean {n}?")).unwrap_or_default())]
+    Unknown {
+        /// Where it stands.
+        place: String,
+        /// The key, as it would stand in the file.
+        name: String,
+    },
+    /// A value that cannot be taken.
+    #[error("{place}: {name} cannot be {value:?}: {reason}")]
+    Value {
+        /// Where it stands.
+        place: String,
+        /// The key.
+        name: String,
+        /// The value.
+        value: String,
+        /// Why.
+        reason: String,
+    },
+    /// The file cannot be read.
+    #[error("the settings file {} cannot be read: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Values found so far, and where.
+type Found = BTreeMap<&'static str, (String, Vec<String>)>;
+
+impl Settings {
+    /// The settings of flags (the program's name first), environment and the file that one of them names.
+    ///
+    /// # Errors
+    /// An unknown key or a value that cannot be taken; `--help` and `--version` come as [`SettingsError::Flags`].
+    pub fn read(
+        flags: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let environment: BTreeMap<String, String> = environment.into_iter().collect();
+        let mut found = from_flags(flags)?;
+        for (name, value) in from_environment(&environment)? {
+            found.entry(name).or_insert(value);
+        }
+        if let Some((_, path)) = found.get("config") {
+            let path = PathBuf::from(path.join(","));
+            for (name, value) in from_file(&path)? {
+                found.entry(name).or_insert(value);
+            }
+        }
+        Self::of(&found, &environment)
+    }
+
+    fn of(found: &Found, environment: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        let data_dir = match found.get("data-dir") {
+            Some((_, dir)) => PathBuf::from(dir.join(",")),
+            None => default_data_dir(environment),
+        };
+        Ok(Self {
+            listen: parsed(
+                found,
+                "listen",
+                "127.0.0.1:8443",
+                "it is no address and port",
+            )?,
+            data_dir,
+            backend: match text(found, "backend", "auto") {
+                "auto" => BackendChoice::Auto,
+                "libvirt" => BackendChoice::Libvirt,
+                "sim" => BackendChoice::Sim,
+                _ => return Err(wrong(found, "backend", "it is none of auto, libvirt, sim")),
+            },
+            libvirt_uris: list(found, "libvirt-uri", &["qemu:///system"]),
+            sim_systems: parsed(found, "sim-systems", "4", "it is no number")?,
+            seed: parsed(found, "seed", "1", "it is no number")?,
+            tls: match text(found, "tls", "self-signed") {
+                "self-signed" => TlsChoice::SelfSigned,
+                "off" => TlsChoice::Off,
+                files => match files.split_once(':') {
+                    Some((cert, key)) if !cert.is_empty() && !key.is_empty() => TlsChoice::Files {
+                        cert: cert.into(),
+                        key: key.into(),
+                    },
+                    _ => {
+                        let reason = "it is none of self-signed, off, CERT:KEY";
+                        return Err(wrong(found, "tls", reason));
+                    }
+                },
+            },
+            admin_password: found
+                .get("admin-password")
+                .map(|(_, value)| value.join(",")),
+            media_dirs: list(found, "media-dir", &[])
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            media_allow: rules(found, "media-allow")?,
+            media_deny: rules(found, "media-deny")?,
+            media_cas: list(found, "media-ca", &[])
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            media_max_bytes: bytes(text(found, "media-max-size", "32G")).ok_or_else(|| {
+                wrong(found, "media-max-size", "it is no size such as 700M or 32G")
+            })?,
+            max_connections: match parsed(found, "max-connections", "1024", "it is no number")? {
+                0 => return Err(wrong(found, "max-connections", "nobody could connect")),
+                some => some,
+            },
+            request_timeout_seconds: match parsed(
+                found,
+                "request-timeout",
+                "60",
+                "it is no number",
+            )? {
+                0 => {
+                    return Err(wrong(
+                        found,
+                        "request-timeout",
+                        "no request could be answered",
+                    ));
+                }
+                some => some,
+            },
+            log: text(found, "log", "info").to_owned(),
+            log_format: match text(found, "log-format", "text") {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err(wrong(found, "log-format", "it is neither text nor json")),
+            },
+        })
+    }
+}
+
+/// `data-dir` as it stands in the environment.
+fn variable(name: &str) -> String {
+    format!("HF_{}", name.replace('-', "_").to_ascii_uppercase())
+}
+
+fn command() -> Command {
+    let mut command = Command::new("hawkfish-server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Redfish in front of virtual machines, real and simulated.")
+        .after_help("Each flag can also be set in the environment, and without its dashes in the file given by --config. Flags win over the environment, which wins over the file.");
+    for key in KEYS {
+        let help = format!("{} [env: {}]", key.help, variable(key.name));
+        let action = if key.repeatable {
+            ArgAction::Append
+        } else {
+            ArgAction::Set
+        };
+        command = command.arg(
+            Arg::new(key.name)
+                .long(key.name)
+                .value_name(key.value)
+                .help(help)
+                .action(action),
+        );
+    }
+    command
+}
+
+fn from_flags(
+    flags: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<Found, SettingsError> {
+    let matches = command().try_get_matches_from(flags)?;
+    let mut found = Found::new();
+    for key in KEYS {
+        if let Some(values) = matches.get_many::<String>(key.name) {
+            let place = format!("--{}", key.name);
+            found.insert(key.name, (place, values.cloned().collect()));
+        }
+    }
+    Ok(found)
+}
+
+fn from_environment(environment: &BTreeMap<String, String>) -> Result<Found, SettingsError> {
+    let mut found = Found::new();
+    for (variable_name, value) in environment {
+        let Some(rest) = variable_name.strip_prefix("HF_") else {
+            continue;
+        };
+        let name = rest.to_ascii_lowercase().replace('_', "-");
+        let key = KEYS.iter().find(|key| variable(key.name) == *variable_name);
+        match key {
+            Some(key) => {
+                let values = if key.repeatable {
+                    value
+                        .split(',')
+                        .map(|v| v.trim().to_owned())
+                        .filter(|v| !v.is_empty())
+                        .collect()
+                } else {
+                    vec![value.clone()]
+                };
+                found.insert(key.name, (variable_name.clone(), values));
+            }
+            // Other programs have variables of that prefix, too; only what looks like one of ours is surely a slip.
+            None if nearest(&name).is_some() => {
+                return Err(SettingsError::Unknown {
+                    place: variable_name.clone(),
+                    name,
+                });
+            }
+            None => {}
+        }
+    }
+    Ok(found)
+}
+
+fn from_file(path: &std::path::Path) -> Result<Found, SettingsError> {
+    let unreadable = |reason: String| SettingsError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    let content = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let table: toml::Table = content
+        .parse()
+        .map_err(|e: toml::de::Error| unreadable(e.to_string()))?;
+    let mut found = Found::new();
+    for (name, value) in table {
+        let place = path.display().to_string();
+        let plain = name.replace('_', "-");
+        let Some(key) = KEYS
+            .iter()
+            .find(|key| key.name == plain && key.name != "config")
+        else {
+            return Err(SettingsError::Unknown { place, name: plain });
+        };
+        let scalar = |value: &toml::Value| match value {
+            toml::Value::String(text) => Some(text.clone()),
+            toml::Value::Integer(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let values = match &value {
+            toml::Value::Array(items) if key.repeatable => items.iter().map(scalar).collect(),
+            other => scalar(other).map(|one| vec![one]),
+        };
+        let Some(values) = values else {
+            return Err(SettingsError::Value {
+                place,
+                name: plain,
+                value: value.to_string(),
+                reason: "it has the wrong type".to_owned(),
+            });
+        };
+        found.insert(key.name, (place, values));
+    }
+    Ok(found)
+}
+
+fn text<'a>(found: &'a Found, name: &str, default: &'a str) -> &'a str {
+    found
+        .get(name)
+        .and_then(|(_, values)| values.last())
+        .map_or(default, String::as_str)
+}
+
+fn list(found: &Found, name: &str, default: &[&str]) -> Vec<String> {
+    match found.get(name) {
+        Some((_, values)) => values.clone(),
+        None => default.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn parsed<T: FromStr>(
+    found: &Found,
+    name: &str,
+    default: &str,
+    reason: &str,
+) -> Result<T, SettingsError> {
+    text(found, name, default)
+        .parse()
+        .map_err(|_| wrong(found, name, reason))
+}
+
+fn rules(found: &Found, name: &str) -> Result<Vec<Rule>, SettingsError> {
+    let parse = |text: String| {
+        text.parse::<Rule>()
+            .map_err(|e| wrong(found, name, e.message()))
+    };
+    list(found, name, &[]).into_iter().map(parse).collect()
+}
+
+fn wrong(found: &Found, name: &str, reason: &str) -> SettingsError {
+    let (place, values) = found.get(name).cloned().unwrap_or_default();
+    SettingsError::Value {
+        place,
+        name: name.to_owned(),
+        value: values.join(","),
+        reason: reason.to_owned(),
+    }
+}
+
+/// `700M`, `32G` or plain bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KIB" => 10,
+        "M" | "MIB" => 20,
+        "G" | "GIB" => 30,
+        "T" | "TIB" => 40,
+        _ => return None,
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .filter(|n| *n > 0)?
+        .checked_mul(1 << shift)
+}
+
+fn default_data_dir(environment: &BTreeMap<String, String>) -> PathBuf {
+    let set = |name: &str| {
+        environment
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("XDG_STATE_HOME")
+        .or_else(|| Some(set("HOME")?.join(".local/state")))
+        .unwrap_or_else(|| PathBuf::from("/var/lib"))
+        .join("hawkfish")
+}
+
+/// The setting whose name is a slip of the pen away from `name`.
+fn nearest(name: &str) -> Option<&'static str> {
+    KEYS.iter()
+        .map(|key| (distance(name, key.name), key.name))
+        .min()
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 5)
+        .map(|(_, known)| known)
+}
+
+/// How many letters to add, leave out or change to make one of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[&str], environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let flags = std::iter::once(&"hawkfish-server").chain(flags);
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Settings::read(flags.copied(), environment)
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_which_wins_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hf.toml");
+        std::fs::write(&file, "seed = 3\nlisten = \"127.0.0.3:3\"\nsim_systems = 30\nlibvirt-uri = [\"test:///default\", \"x:///y\"]\n").unwrap();
+        let config = ("HF_CONFIG", file.to_str().unwrap());
+        let settings = read(
+            &["--seed", "1"],
+            &[
+                config,
+                ("HF_SEED", "2"),
+                ("HF_LISTEN", "127.0.0.2:2"),
+                ("HF_MEDIA_DIR", "/a, /b"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(settings.seed, 1);
+        assert_eq!(settings.listen, "127.0.0.2:2".parse().unwrap());
+        assert_eq!(settings.sim_systems, 30);
+        assert_eq!(settings.libvirt_uris, ["test:///default", "x:///y"]);
+        assert_eq!(
+            settings.media_dirs,
+            [PathBuf::from("/a"), PathBuf::from("/b")]
+        );
+        assert_eq!(settings.tls, TlsChoice::SelfSigned);
+    }
+
+    #[test]
+    fn without_a_word_it_listens_on_loopback_with_tls() {
+        let settings = read(&[], &[("HOME", "/home/x")]).unwrap();
+        assert!(settings.listen.ip().is_loopback());
+        assert_eq!(settings.backend, BackendChoice::Auto);
+        assert_eq!(
+            settings.data_dir,
+            PathBuf::from("/home/x/.local/state/hawkfish")
+        );
+        assert_eq!(settings.media_max_bytes, 32 << 30);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name_with_the_nearest_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hf.toml");
+        std::fs::write(&file, "sim-sytems = 3\n").unwrap();
+        let error = read(&["--config", file.to_str().unwrap()], &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("sim-sytems") && error.contains("did you mean sim-systems?"),
+            "{error}"
+        );
+        let error = read(&[], &[("HF_LISTN", "x")]).unwrap_err().to_string();
+        assert!(
+            error.contains("HF_LISTN") && error.contains("listen"),
+            "{error}"
+        );
+        let error = read(&["--lissten", "x"], &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("--lissten") && error.contains("--listen"),
+            "{error}"
+        );
+        std::fs::write(&file, "config = \"other\"\n").unwrap();
+        assert!(read(&["--config", file.to_str().unwrap()], &[]).is_err());
+    }
+
+    #[test]
+    fn variables_of_other_programs_are_left_alone() {
+        assert!(read(&[], &[("HF_HOME", "/x"), ("HF_TOKEN", "y")]).is_ok());
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_taken_is_refused_with_its_place() {
+        for (flag, value) in [
+            ("--listen", "nowhere"),
+            ("--backend", "vmware"),
+            ("--seed", "-1"),
+            ("--tls", "maybe"),
+            ("--tls", "cert:"),
+            ("--media-max-size", "0"),
+            ("--media-max-size", "9E"),
+            ("--media-allow", "not a host"),
+            ("--max-connections", "0"),
+            ("--log-format", "xml"),
+        ] {
+            let error = read(&[flag, value], &[]).unwrap_err().to_string();
+            assert!(error.contains(flag), "{flag} {value}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let settings = read(&["--admin-password", "hunter2!"], &[]).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,155 @@
+//! Encryption: rustls with ring, TLS 1.2 and later, HTTP/2 where the client knows it.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::settings::TlsChoice;
+
+/// Name of the certificate in the data directory.
+const CERT: &str = "tls-cert.pem";
+/// Name of its key.
+const KEY: &str = "tls-key.pem";
+
+/// What the operator chose, ready for connections; `None` is no encryption.
+///
+/// # Errors
+/// Files that cannot be read or written, or do not hold what they should.
+pub fn config(
+    choice: &TlsChoice,
+    data_dir: &Path,
+    listen: IpAddr,
+) -> io::Result<Option<Arc<ServerConfig>>> {
+    match choice {
+        TlsChoice::Off => Ok(None),
+        TlsChoice::Files { cert, key } => of_files(cert, key).map(Some),
+        TlsChoice::SelfSigned => {
+            let (cert, key) = (data_dir.join(CERT), data_dir.join(KEY));
+            if !cert.exists() || !key.exists() {
+                make(&cert, &key, listen)?;
+            }
+            of_files(&cert, &key).map(Some)
+        }
+    }
+}
+
+fn of_files(cert: &Path, key: &Path) -> io::Result<Arc<ServerConfig>> {
+    let bad = |path: &Path, why: &dyn std::fmt::Display| {
+        io::Error::other(format!("{}: {why}", path.display()))
+    };
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect)
+        .map_err(|error| bad(cert, &error))?;
+    if chain.is_empty() {
+        return Err(bad(cert, &"there is no certificate in it"));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| bad(key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)
+        .map_err(|error| bad(cert, &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Makes a certificate for this machine's names, and a key that only its owner can read.
+fn make(cert: &Path, key: &Path, listen: IpAddr) -> io::Result<()> {
+    let mut names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
+    if let Ok(host) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        let host = host.trim();
+        let fits = host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+        if fits && !host.is_empty() && host != "localhost" {
+            names.push(host.to_owned());
+        }
+    }
+    if !listen.is_unspecified() && !listen.is_loopback() {
+        names.push(listen.to_string());
+    }
+    let mut params = rcgen::CertificateParams::new(names).map_err(io::Error::other)?;
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "HawkFish");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::OrganizationName, "HawkFish (self-signed)");
+    // Clients pin it as it is; some refuse a server whose certificate could sign others.
+    params.is_ca = rcgen::IsCa::ExplicitNoCa;
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    let pair = rcgen::KeyPair::generate().map_err(io::Error::other)?;
+    let signed = params.self_signed(&pair).map_err(io::Error::other)?;
+    write_new(key, pair.serialize_pem().as_bytes(), 0o600)?;
+    write_new(cert, signed.pem().as_bytes(), 0o644)
+}
+
+/// Writes a file as a whole or not at all.
+fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let part = path.with_extension("part");
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&part)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_certificate_of_its_own_is_made_once_and_its_key_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let listen = "127.0.0.1".parse().unwrap();
+        config(&TlsChoice::SelfSigned, dir.path(), listen)
+            .unwrap()
+            .unwrap();
+        let first = std::fs::read(dir.path().join(CERT)).unwrap();
+        config(&TlsChoice::SelfSigned, dir.path(), listen)
+            .unwrap()
+            .unwrap();
+        assert_eq!(std::fs::read(dir.path().join(CERT)).unwrap(), first);
+        let mode = std::fs::metadata(dir.path().join(KEY))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn files_that_hold_no_certificate_are_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let cert = dir.path().join("c.pem");
+        std::fs::write(&cert, "nothing").unwrap();
+        let choice = TlsChoice::Files {
+            cert: cert.clone(),
+            key: cert,
+        };
+        let error = config(&choice, dir.path(), "127.0.0.1".parse().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("c.pem"), "{error}");
+    }
+}
