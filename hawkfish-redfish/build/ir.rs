@@ -54,6 +54,8 @@ pub(crate) struct Type {
     pub(crate) doc: String,
     pub(crate) open: bool,
     pub(crate) dynamic: Vec<(String, Kind)>,
+    /// Annotations of an entity that are known by name.
+    pub(crate) annotations: Vec<Property>,
     pub(crate) properties: Vec<Property>,
 }
 

@@ -4,6 +4,8 @@
 //! served, and what of it can be written, is decided by people in `served.toml`; a name there that
 //! the CSDL does not know, or a required property left out, fails the build.
 
+#![expect(clippy::print_stdout, reason = "cargo is spoken to over stdout")]
+
 mod csdl;
 mod ir;
 mod metadata;

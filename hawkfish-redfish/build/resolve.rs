@@ -120,6 +120,7 @@ impl Resolver<'_> {
                 doc: doc.clone(),
                 open: false,
                 dynamic: Vec::new(),
+                annotations: Vec::new(),
                 properties: params,
             });
             let mut members = vec![
@@ -135,6 +136,7 @@ impl Resolver<'_> {
                 doc: doc.clone(),
                 open: false,
                 dynamic: Vec::new(),
+                annotations: Vec::new(),
                 properties: members,
             });
             let name = format!("{schema}.{short}");
@@ -157,6 +159,7 @@ impl Resolver<'_> {
             doc: "The actions of this resource.".to_owned(),
             open: false,
             dynamic: Vec::new(),
+            annotations: Vec::new(),
             properties,
         });
         (Some(ty), actions)
@@ -222,6 +225,7 @@ impl Resolver<'_> {
             doc: def.annotations.doc(),
             open: def.annotations.get("OData.AdditionalProperties") == Some("true"),
             dynamic: Vec::new(),
+            annotations: Vec::new(),
             properties: Vec::new(),
         });
         self.types.insert(full.clone(), at);
@@ -278,8 +282,36 @@ impl Resolver<'_> {
                 false,
             ));
         }
+        if matches!(role, Role::Entity | Role::Collection) {
+            self.ir.types[at].annotations = self.annotations(&full);
+        }
         self.ir.types[at].properties = properties;
         at
+    }
+
+    /// The annotations that identify a resource. Only what has a URI of its own must tell it: a
+    /// message registry, for one, is a file that may lie anywhere.
+    fn annotations(&mut self, full: &str) -> Vec<Property> {
+        let chain = self.csdl.chain(full);
+        let mut annotated = |base: &String| {
+            let def = self.csdl.ty(base).expect("the chain holds types");
+            def.annotations.has("Redfish.Uris")
+        };
+        let addressed = chain.iter().any(&mut annotated);
+        let required = Flags::default().with(Flags::REQUIRED, true);
+        let id = if addressed {
+            required
+        } else {
+            Flags::default()
+        };
+        let mut ty = property("@odata.type", Kind::Str, required, false);
+        ty.pattern = Some(format!("^#{}\\.", schema_of(full)));
+        vec![
+            property("@odata.id", Kind::Uri, id, false),
+            ty,
+            property("@odata.etag", Kind::Str, Flags::default(), false),
+            property("@odata.context", Kind::Uri, Flags::default(), false),
+        ]
     }
 
     /// Sets what can be done with a property here, if the schema lets it.
@@ -290,7 +322,7 @@ impl Resolver<'_> {
         wanted: &served::Type,
         property: &mut Property,
     ) {
-        let listed = |list: &[String]| list.iter().any(|name| *name == def.name);
+        let listed = |list: &[String]| list.contains(&def.name);
         let permission = def.annotations.get("OData.Permissions").unwrap_or("Read");
         let required_on_create = def.annotations.has("Redfish.RequiredOnCreate");
         let writable = listed(&wanted.writable);
@@ -321,7 +353,11 @@ impl Resolver<'_> {
             self.kind(&def.ty, def.annotations.has("OData.IsURL"))
         };
         let flags = Flags::default()
-            .with(Flags::NULLABLE, def.nullable)
+            // A list of references never holds null, whatever the schema leaves unsaid.
+            .with(
+                Flags::NULLABLE,
+                def.nullable && !(def.navigation && def.collection),
+            )
             .with(Flags::ARRAY, def.collection)
             .with(Flags::REQUIRED, def.annotations.has("Redfish.Required"))
             .with(

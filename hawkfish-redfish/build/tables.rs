@@ -19,9 +19,11 @@ pub(crate) fn emit(ir: &Ir) -> String {
             .map(|(p, kind)| (intern(&mut table, p), *kind))
             .collect();
         let mut properties: Vec<Property> = ty
-            .properties
+            .annotations
             .iter()
-            .filter(|property| !is_annotation(ty.role, &property.name, property.allowable))
+            .chain(&ty.properties)
+            // The allowable values of a parameter stand in the action as an annotation.
+            .filter(|property| !(ty.role == Role::Action && property.allowable))
             .map(|property| Property {
                 name: property.name.clone(),
                 kind: property.kind,
@@ -37,7 +39,6 @@ pub(crate) fn emit(ir: &Ir) -> String {
             properties,
             dynamic,
             open: ty.open,
-            entity: matches!(ty.role, Role::Entity | Role::Collection),
             writable: ir.reaches(at, Flags::WRITABLE),
         });
     }
@@ -69,11 +70,6 @@ pub(crate) fn emit(ir: &Ir) -> String {
             .all(|p| !matches!(p.kind, Kind::Object(o) if o >= table.types.len()))
     }));
     serde_json::to_string(&table).expect("a table is plain data")
-}
-
-/// The allowable values of a parameter stand in the action as an annotation, not as a property.
-fn is_annotation(role: Role, name: &str, allowable: bool) -> bool {
-    (role == Role::Action && allowable) || name.contains('@') && !name.ends_with("@odata.count")
 }
 
 /// A pattern is compiled when it is first needed; here it is seen to that it can be.

@@ -18,11 +18,6 @@ pub use prop::{OdataId, Oem, Prop};
 pub use generated::*;
 
 mod generated {
-    #![expect(
-        non_camel_case_types,
-        clippy::upper_case_acronyms,
-        clippy::enum_variant_names,
-        reason = "the names are the schema's"
-    )]
+    #![expect(non_camel_case_types, reason = "the names are the schema's")]
     include!(concat!(env!("OUT_DIR"), "/model.rs"));
 }

@@ -66,9 +66,6 @@ pub(crate) struct Type {
     /// Any further property is allowed.
     #[serde(rename = "o", default, skip_serializing_if = "is_false")]
     pub open: bool,
-    /// Carries `@odata.id` and `@odata.type`.
-    #[serde(rename = "e", default, skip_serializing_if = "is_false")]
-    pub entity: bool,
     /// Something in it, at any depth, can be written here.
     #[serde(rename = "w", default, skip_serializing_if = "is_false")]
     pub writable: bool,

@@ -32,11 +32,6 @@ impl Writer {
     fn object(&mut self, at: usize) -> Map<String, Value> {
         let ty = &self.table.types[at];
         let mut properties = Map::new();
-        if ty.entity {
-            for name in ["@odata.id", "@odata.type", "@odata.etag", "@odata.context"] {
-                properties.insert(name.to_owned(), json!({"type": "string"}));
-            }
-        }
         for property in &ty.properties {
             properties.insert(property.name.clone(), self.property(property));
         }
@@ -50,10 +45,7 @@ impl Writer {
             .properties
             .iter()
             .filter(|property| property.flags.has(Flags::REQUIRED));
-        let mut required: Vec<&str> = needed.map(|property| property.name.as_str()).collect();
-        if ty.entity {
-            required.extend(["@odata.id", "@odata.type"]);
-        }
+        let required: Vec<&str> = needed.map(|property| property.name.as_str()).collect();
         let mut schema = Map::new();
         schema.insert("type".to_owned(), json!("object"));
         schema.insert("properties".to_owned(), Value::Object(properties));
