@@ -3,7 +3,7 @@
 //! A backend joins by a fixture and one line, `behavior_suite!(fixture)`. Where it says by its capabilities that it cannot do a thing, the behaviour holds it to saying so
 //! plainly; where a fixture has no such guest, the behaviour has nothing to say.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +18,8 @@ use uuid::Uuid;
 /// How a guest behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Temper {
+    /// Whatever boots soonest.
+    Any,
     /// It heeds the power button.
     Polite,
     /// It does not.
@@ -35,7 +37,7 @@ pub(crate) trait Fixture: Send + Sync {
     /// are not like that.
     async fn machine(&self, temper: Temper) -> Option<MachineKey>;
 
-    /// Lets a moment pass.
+    /// Lets a moment pass, or less if there is a change to be told.
     async fn pass(&self);
 
     /// How much time has passed.
@@ -130,6 +132,8 @@ struct Subject<'a> {
     fixture: &'a dyn Fixture,
     backend: Arc<dyn Backend>,
     key: MachineKey,
+    /// What was told while something else was waited for.
+    told: Mutex<Vec<Change>>,
 }
 
 impl<'a> Subject<'a> {
@@ -140,6 +144,7 @@ impl<'a> Subject<'a> {
             fixture,
             backend,
             key,
+            told: Mutex::default(),
         };
         let machine = subject.now().await;
         assert_eq!(
@@ -155,6 +160,24 @@ impl<'a> Subject<'a> {
         Self::new(fixture, Temper::Polite)
             .await
             .expect("every fixture has polite guests")
+    }
+
+    async fn any(fixture: &'a dyn Fixture) -> Self {
+        Self::new(fixture, Temper::Any)
+            .await
+            .expect("every fixture has guests")
+    }
+
+    /// Hears what was told since the last time.
+    fn hear(&self) {
+        let told = self.backend.drain_changes();
+        self.told.lock().unwrap().extend(told);
+    }
+
+    /// Forgets what was told.
+    fn forget(&self) {
+        self.hear();
+        self.told.lock().unwrap().clear();
     }
 
     fn can(&self, step: Step) -> bool {
@@ -245,6 +268,7 @@ impl<'a> Subject<'a> {
             machine.boot.over,
             String::from_utf8_lossy(&self.backend.console_log(self.key).await.unwrap_or_default()),
         );
+        self.hear();
         self.fixture.pass().await;
     }
 
@@ -283,6 +307,7 @@ impl<'a> Subject<'a> {
     async fn for_a_while(&self, what: &str, holds: impl Fn(&Machine) -> bool) {
         let began = self.fixture.elapsed();
         while self.fixture.elapsed() - began < self.fixture.a_while() {
+            self.hear();
             self.fixture.pass().await;
             let machine = self.now().await;
             assert!(holds(&machine), "{what}, but it is {machine:?}");
@@ -330,8 +355,8 @@ fn settled(machine: &Machine) -> Machine {
 }
 
 pub(crate) async fn machines_are_listed_in_the_order_of_their_keys(fixture: &dyn Fixture) {
-    let one = Subject::polite(fixture).await;
-    let other = Subject::polite(fixture).await;
+    let one = Subject::any(fixture).await;
+    let other = Subject::any(fixture).await;
     let machines = one.backend.machines().await.unwrap();
     assert!(
         machines.is_sorted_by_key(|m| m.key),
@@ -346,7 +371,7 @@ pub(crate) async fn machines_are_listed_in_the_order_of_their_keys(fixture: &dyn
 }
 
 pub(crate) async fn an_unknown_machine_or_slot_is_not_found(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let backend = &subject.backend;
     let capabilities = backend.capabilities();
     let nobody = MachineKey(Uuid::from_u128(0x4242_4242_4242_4242_8242_4242_4242_4242));
@@ -409,7 +434,7 @@ pub(crate) async fn an_unknown_machine_or_slot_is_not_found(fixture: &dyn Fixtur
 }
 
 pub(crate) async fn what_capabilities_do_not_name_is_unsupported(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let (backend, key) = (&subject.backend, subject.key);
     let capabilities = backend.capabilities();
     let before = subject.now().await;
@@ -482,7 +507,7 @@ pub(crate) async fn what_capabilities_do_not_name_is_unsupported(fixture: &dyn F
 }
 
 pub(crate) async fn a_machine_that_is_off_can_only_be_started(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let before = subject.now().await;
     for step in subject.backend.capabilities().steps {
         if !matches!(step, Step::Start | Step::ForceOff) {
@@ -499,7 +524,7 @@ pub(crate) async fn a_machine_that_is_off_can_only_be_started(fixture: &dyn Fixt
 }
 
 pub(crate) async fn a_machine_that_runs_can_neither_be_started_nor_resumed(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     subject.start().await;
     let before = subject.now().await;
     for step in [Step::Start, Step::Resume] {
@@ -515,7 +540,7 @@ pub(crate) async fn a_machine_that_runs_can_neither_be_started_nor_resumed(fixtu
 }
 
 pub(crate) async fn start_and_force_off_hold_when_they_return(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let machine = subject.step(Step::Start).await;
     assert!(
         matches!(machine.power, Power::On | Power::PoweringOn),
@@ -591,7 +616,7 @@ pub(crate) async fn a_guest_restarts_when_asked(fixture: &dyn Fixture) {
 }
 
 pub(crate) async fn a_reset_boots_anew(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     if !subject.can(Step::Reset) {
         return;
     }
@@ -609,7 +634,7 @@ pub(crate) async fn a_reset_boots_anew(fixture: &dyn Fixture) {
 }
 
 pub(crate) async fn a_paused_machine_goes_on_where_it_was(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     if !subject.can(Step::Pause) || !subject.can(Step::Resume) {
         return;
     }
@@ -630,7 +655,7 @@ pub(crate) async fn a_paused_machine_goes_on_where_it_was(fixture: &dyn Fixture)
 }
 
 pub(crate) async fn a_suspended_machine_goes_on_where_it_was(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     if !subject.can(Step::Suspend) {
         return;
     }
@@ -651,7 +676,7 @@ pub(crate) async fn a_suspended_machine_goes_on_where_it_was(fixture: &dyn Fixtu
 }
 
 pub(crate) async fn once_holds_for_exactly_the_next_start(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let capabilities = subject.backend.capabilities();
     if !capabilities.boot || !capabilities.media {
         return;
@@ -676,7 +701,7 @@ pub(crate) async fn once_holds_for_exactly_the_next_start(fixture: &dyn Fixture)
 }
 
 pub(crate) async fn once_holds_for_exactly_the_next_reset(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let capabilities = subject.backend.capabilities();
     if !capabilities.boot || !capabilities.media || !subject.can(Step::Reset) {
         return;
@@ -729,7 +754,7 @@ pub(crate) async fn once_holds_for_the_guests_own_reset(fixture: &dyn Fixture) {
 }
 
 pub(crate) async fn a_continuous_override_holds_until_it_is_taken_away(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let capabilities = subject.backend.capabilities();
     if !capabilities.boot || !capabilities.media || !subject.can(Step::Reset) {
         return;
@@ -757,7 +782,7 @@ pub(crate) async fn a_continuous_override_holds_until_it_is_taken_away(fixture: 
 }
 
 pub(crate) async fn a_boot_order_holds_from_the_next_boot_on(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let capabilities = subject.backend.capabilities();
     if !capabilities.boot {
         return;
@@ -823,7 +848,7 @@ pub(crate) async fn a_boot_order_holds_from_the_next_boot_on(fixture: &dyn Fixtu
 pub(crate) async fn a_machine_whose_override_was_set_and_taken_away_is_as_before(
     fixture: &dyn Fixture,
 ) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     if !subject.backend.capabilities().boot {
         return;
     }
@@ -849,7 +874,7 @@ pub(crate) async fn a_machine_whose_override_was_set_and_taken_away_is_as_before
 }
 
 pub(crate) async fn an_impossible_setup_is_refused_and_changes_nothing(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     if !subject.backend.capabilities().boot {
         return;
     }
@@ -930,7 +955,7 @@ pub(crate) async fn an_impossible_setup_is_refused_and_changes_nothing(fixture: 
 }
 
 pub(crate) async fn a_switch_of_firmware_holds_from_the_next_cold_start_on(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let before = subject.now().await;
     let boot = &before.boot;
     let Some(other) = boot.modes.iter().copied().find(|mode| *mode != boot.mode) else {
@@ -961,7 +986,7 @@ pub(crate) async fn a_switch_of_firmware_holds_from_the_next_cold_start_on(fixtu
 }
 
 pub(crate) async fn small_facts_can_be_set_and_taken_away(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let before = subject.now().await;
     let machine = subject
         .setup(Setup {
@@ -1007,7 +1032,7 @@ pub(crate) async fn small_facts_can_be_set_and_taken_away(fixture: &dyn Fixture)
 }
 
 pub(crate) async fn a_medium_stays_over_restarts_until_it_is_ejected(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let (backend, key) = (&subject.backend, subject.key);
     if !backend.capabilities().media {
         return;
@@ -1054,7 +1079,7 @@ pub(crate) async fn a_medium_stays_over_restarts_until_it_is_ejected(fixture: &d
 pub(crate) async fn a_medium_inserted_into_a_running_machine_is_there_at_once(
     fixture: &dyn Fixture,
 ) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let capabilities = subject.backend.capabilities();
     if !capabilities.media {
         return;
@@ -1085,7 +1110,7 @@ pub(crate) async fn a_medium_inserted_into_a_running_machine_is_there_at_once(
 }
 
 pub(crate) async fn a_medium_that_cannot_be_attached_leaves_the_slot_empty(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let Some(source) = fixture.broken_medium() else {
         return;
     };
@@ -1113,7 +1138,7 @@ pub(crate) async fn a_medium_that_cannot_be_attached_leaves_the_slot_empty(fixtu
 }
 
 pub(crate) async fn the_console_starts_anew_with_each_start(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     if !subject.backend.capabilities().console_log {
         return;
     }
@@ -1148,8 +1173,9 @@ async fn told_until(
     let began = subject.fixture.elapsed();
     let mut told = Vec::new();
     loop {
-        let drained = subject.backend.drain_changes();
-        told.extend(drained.into_iter().filter(|change| match change {
+        subject.hear();
+        let heard = std::mem::take(&mut *subject.told.lock().unwrap());
+        told.extend(heard.into_iter().filter(|change| match change {
             Change::Machine { machine, .. } => machine.key == subject.key,
             Change::Removed(key) => *key == subject.key,
             Change::Connected | Change::Lost(_) => true,
@@ -1173,8 +1199,8 @@ fn last_power(told: &[Change]) -> Option<Power> {
 }
 
 pub(crate) async fn changes_are_told_in_order_and_end_with_what_is(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
-    subject.backend.drain_changes();
+    let subject = Subject::any(fixture).await;
+    subject.forget();
     subject.step(Step::Start).await;
     subject.backend.changed().await;
     let on = |told: &[Change]| last_power(told) == Some(Power::On);
@@ -1217,8 +1243,8 @@ pub(crate) async fn changes_are_told_in_order_and_end_with_what_is(fixture: &dyn
 }
 
 pub(crate) async fn a_change_made_by_others_is_told(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
-    subject.backend.drain_changes();
+    let subject = Subject::any(fixture).await;
+    subject.forget();
     if fixture.others_start(subject.key).await {
         let on = |told: &[Change]| last_power(told) == Some(Power::On);
         told_until(&subject, "it is told to be on", on).await;
@@ -1229,7 +1255,7 @@ pub(crate) async fn a_change_made_by_others_is_told(fixture: &dyn Fixture) {
     };
     subject.start().await;
     let before = subject.now().await.last_reset;
-    subject.backend.drain_changes();
+    subject.forget();
     let reset = |told: &[Change]| {
         told.iter().any(
             |change| matches!(change, Change::Machine { machine, .. } if machine.last_reset > before),
@@ -1239,9 +1265,9 @@ pub(crate) async fn a_change_made_by_others_is_told(fixture: &dyn Fixture) {
 }
 
 pub(crate) async fn a_host_that_does_not_answer_is_unavailable(fixture: &dyn Fixture) {
-    let subject = Subject::polite(fixture).await;
+    let subject = Subject::any(fixture).await;
     let (backend, key) = (&subject.backend, subject.key);
-    backend.drain_changes();
+    subject.forget();
     if !fixture.lose().await {
         return;
     }

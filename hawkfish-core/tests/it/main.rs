@@ -1,8 +1,6 @@
 //! Tests of hawkfish-core from outside, in one binary.
 
 mod behavior;
-#[cfg(feature = "libvirt")]
-mod behavior_libvirt;
 mod behavior_sim;
 mod sim;
 mod sim_props;
