@@ -753,4 +753,4 @@ fn number(id: &AccountId) -> Result<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

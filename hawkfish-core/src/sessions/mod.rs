@@ -132,9 +132,9 @@ impl Sessions {
     /// `Internal` when the store fails.
     pub async fn open(
         store: &Store,
+        accounts: &Accounts,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        accounts: &Accounts,
         limit: usize,
     ) -> Result<Self> {
         let (stored, policy) = store

@@ -122,12 +122,17 @@ impl Task {
                 _ => (self, Vec::new()),
             },
             Event::Progress { percent, message } => {
-                let mut next = self.now(if state == Cancelling {
+                let state = if state == Cancelling {
                     Cancelling
                 } else {
                     Running
-                });
-                next.percent = next.percent.max(percent.min(100));
+                };
+                let percent = percent.min(100).max(self.percent);
+                if (state, percent, &message) == (self.state, self.percent, &None) {
+                    return (self, Vec::new());
+                }
+                let mut next = self.now(state);
+                next.percent = percent;
                 if let Some(text) = message {
                     next.say(at, Severity::Ok, text);
                 }
@@ -157,6 +162,7 @@ impl Task {
                 self.end(at, Cancelled, None),
                 vec![Effect::Store, Effect::Ended],
             ),
+            Event::Restarted if self.resumable && state == Interrupted => (self, Vec::new()),
             Event::Restarted if self.resumable => (self.now(Interrupted), vec![Effect::Store]),
             Event::Restarted => {
                 let failure = Failure::from(&Error::internal(
