@@ -4,6 +4,8 @@
 //! what goes wrong becomes an answer in [`problem`]. [`App`] is all of that as a value, without a socket; [`serve`] puts it on one.
 
 pub mod app;
+pub mod assemble;
+pub mod banner;
 pub mod catalog;
 pub mod layers;
 pub mod problem;

@@ -86,6 +86,11 @@ pub const KEYS: &[Key] = &[
         "PASSWORD",
         "Password of the first account, admin, when it is made; else one is made up and printed once. Rather set it in the environment than as a flag",
     ),
+    one(
+        "admin-reset",
+        "yes|no",
+        "Give the account admin the password set above, all rights, and unlock it, for who is locked out [default: no]",
+    ),
     many(
         "media-dir",
         "FOLDER",
@@ -184,6 +189,8 @@ pub struct Settings {
     pub tls: TlsChoice,
     /// Password of the first account.
     pub admin_password: Option<String>,
+    /// Whether that account is to be given that password again.
+    pub admin_reset: bool,
     /// Folders whose images may be inserted.
     pub media_dirs: Vec<PathBuf>,
     /// Addresses to fetch from although they would be refused.
@@ -320,6 +327,12 @@ impl Settings {
             admin_password: found
                 .get("admin-password")
                 .map(|(_, value)| value.join(",")),
+            admin_reset: match text(found, "admin-reset", "no") {
+                "yes" if found.contains_key("admin-password") => true,
+                "yes" => return Err(wrong(found, "admin-reset", "there is no admin-password")),
+                "no" => false,
+                _ => return Err(wrong(found, "admin-reset", "it is neither yes nor no")),
+            },
             media_dirs: list(found, "media-dir", &[])
                 .into_iter()
                 .map(Into::into)

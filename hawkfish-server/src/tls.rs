@@ -2,12 +2,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use crate::settings::TlsChoice;
 
@@ -16,26 +16,51 @@ const CERT: &str = "tls-cert.pem";
 /// Name of its key.
 const KEY: &str = "tls-key.pem";
 
-/// What the operator chose, ready for connections; `None` is no encryption.
+/// Ready for connections.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// What rustls needs.
+    pub config: Arc<ServerConfig>,
+    /// Where the certificate lies, for clients to pin.
+    pub certificate: PathBuf,
+}
+
+/// What the operator chose; `None` is no encryption.
 ///
 /// # Errors
 /// Files that cannot be read or written, or do not hold what they should.
-pub fn config(
-    choice: &TlsChoice,
-    data_dir: &Path,
-    listen: IpAddr,
-) -> io::Result<Option<Arc<ServerConfig>>> {
-    match choice {
-        TlsChoice::Off => Ok(None),
-        TlsChoice::Files { cert, key } => of_files(cert, key).map(Some),
+pub fn load(choice: &TlsChoice, data_dir: &Path, listen: IpAddr) -> io::Result<Option<Tls>> {
+    let (cert, key) = match choice {
+        TlsChoice::Off => return Ok(None),
+        TlsChoice::Files { cert, key } => (cert.clone(), key.clone()),
         TlsChoice::SelfSigned => {
             let (cert, key) = (data_dir.join(CERT), data_dir.join(KEY));
-            if !cert.exists() || !key.exists() {
+            if !key.exists() || !is_for(&cert, listen) {
                 make(&cert, &key, listen)?;
             }
-            of_files(&cert, &key).map(Some)
+            (cert, key)
         }
-    }
+    };
+    Ok(Some(Tls {
+        config: of_files(&cert, &key)?,
+        certificate: cert,
+    }))
+}
+
+/// Whether there is a certificate that names the address. One made when the service listened elsewhere may not.
+fn is_for(cert: &Path, listen: IpAddr) -> bool {
+    let Ok(der) = CertificateDer::from_pem_file(cert) else {
+        return false;
+    };
+    let Ok(parsed) = rustls::server::ParsedCertificate::try_from(&der) else {
+        return false;
+    };
+    let name = if listen.is_unspecified() {
+        ServerName::try_from("localhost").expect("a name")
+    } else {
+        ServerName::IpAddress(listen.into())
+    };
+    rustls::client::verify_server_name(&parsed, &name).is_ok()
 }
 
 fn of_files(cert: &Path, key: &Path) -> io::Result<Arc<ServerConfig>> {
@@ -124,20 +149,31 @@ mod tests {
     #[test]
     fn a_certificate_of_its_own_is_made_once_and_its_key_is_private() {
         let dir = tempfile::tempdir().unwrap();
-        let listen = "127.0.0.1".parse().unwrap();
-        config(&TlsChoice::SelfSigned, dir.path(), listen)
-            .unwrap()
-            .unwrap();
-        let first = std::fs::read(dir.path().join(CERT)).unwrap();
-        config(&TlsChoice::SelfSigned, dir.path(), listen)
-            .unwrap()
-            .unwrap();
-        assert_eq!(std::fs::read(dir.path().join(CERT)).unwrap(), first);
+        let made = |listen: &str| {
+            load(&TlsChoice::SelfSigned, dir.path(), listen.parse().unwrap()).unwrap();
+            std::fs::read(dir.path().join(CERT)).unwrap()
+        };
+        let first = made("127.0.0.1");
+        assert_eq!(made("127.0.0.1"), first);
         let mode = std::fs::metadata(dir.path().join(KEY))
             .unwrap()
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_certificate_is_made_anew_when_the_service_moves_to_an_address_that_it_does_not_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = |listen: &str| {
+            load(&TlsChoice::SelfSigned, dir.path(), listen.parse().unwrap()).unwrap();
+            std::fs::read(dir.path().join(CERT)).unwrap()
+        };
+        let first = made("127.0.0.1");
+        assert_eq!(made("0.0.0.0"), first);
+        let moved = made("192.0.2.7");
+        assert_ne!(moved, first);
+        assert_eq!(made("192.0.2.7"), moved);
     }
 
     #[test]
@@ -149,7 +185,7 @@ mod tests {
             cert: cert.clone(),
             key: cert,
         };
-        let error = config(&choice, dir.path(), "127.0.0.1".parse().unwrap()).unwrap_err();
+        let error = load(&choice, dir.path(), "127.0.0.1".parse().unwrap()).unwrap_err();
         assert!(error.to_string().contains("c.pem"), "{error}");
     }
 }

@@ -1,0 +1,227 @@
+//! From settings to a running system: which backend, which hosts, and everything around them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hawkfish_core::accounts::FirstAdmin;
+use hawkfish_core::backend::Backend;
+use hawkfish_core::backend::sim::{SimBackend, SimSettings};
+use hawkfish_core::clock::{Clock, SystemClock};
+use hawkfish_core::error::{Error, Result};
+use hawkfish_core::id::HostId;
+use hawkfish_core::media::MediaSettings;
+use hawkfish_core::outgoing::Policy;
+
+use crate::HawkFish;
+use crate::app::{App, Options};
+use crate::settings::{BackendChoice, Settings};
+
+/// What was put together.
+#[derive(Clone, Debug)]
+pub struct Assembled {
+    /// The service.
+    pub app: App,
+    /// What runs the machines, and why.
+    pub machines: Machines,
+    /// What became of the first account.
+    pub admin: FirstAdmin,
+}
+
+/// What runs the machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Machines {
+    /// libvirt, at these URIs; those that do not answer come with the reason.
+    Libvirt(Vec<(String, Option<String>)>),
+    /// The simulator.
+    Simulated {
+        /// How many.
+        count: usize,
+        /// What they are made from.
+        seed: u64,
+        /// Why not libvirt, where that was to be tried.
+        because: Option<String>,
+    },
+}
+
+type Hosts = Vec<(HostId, Arc<dyn Backend>)>;
+
+/// Puts a system together and starts it; work in the background is begun.
+///
+/// # Errors
+/// A store that cannot be opened, a password that is too weak, a file that cannot be read. A libvirt that does not answer is none.
+pub async fn assemble(settings: &Settings) -> Result<Assembled> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (hosts, machines) = hosts(settings, &clock).await?;
+    let mut builder = HawkFish::builder()
+        .clock(clock)
+        .data_dir(&settings.data_dir)
+        .media(media(settings)?);
+    for (id, backend) in hosts {
+        builder = builder.host(id, backend);
+    }
+    let hf = builder.start().await?;
+    let admin = match (&settings.admin_password, settings.admin_reset) {
+        (Some(password), true) => {
+            hf.accounts().recover_admin(password).await?;
+            FirstAdmin::Kept
+        }
+        (password, _) => hf.accounts().ensure_admin(password.as_deref()).await?,
+    };
+    hf.start_running();
+    let options = Options {
+        time_limit: Duration::from_secs(settings.request_timeout_seconds),
+        ..Options::default()
+    };
+    Ok(Assembled {
+        app: App::new(hf, options),
+        machines,
+        admin,
+    })
+}
+
+fn media(settings: &Settings) -> Result<MediaSettings> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map(Arc::from).map_err(|error| {
+            let message = format!("The authorities in {} cannot be read.", path.display());
+            Error::internal(message).caused_by(error)
+        })
+    };
+    Ok(MediaSettings {
+        policy: Arc::new(Policy {
+            allow: settings.media_allow.clone(),
+            deny: settings.media_deny.clone(),
+        }),
+        folders: settings.media_dirs.clone(),
+        max_bytes: settings.media_max_bytes,
+        authorities: settings.media_cas.iter().map(read).collect::<Result<_>>()?,
+    })
+}
+
+async fn hosts(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Hosts, Machines)> {
+    match settings.backend {
+        BackendChoice::Sim => simulated(settings, clock, None),
+        BackendChoice::Libvirt => {
+            let (hosts, told) = connect(settings, clock).await?;
+            Ok((hosts, Machines::Libvirt(told)))
+        }
+        BackendChoice::Auto => {
+            let (hosts, told) = match connect(settings, clock).await {
+                Ok(connected) => connected,
+                Err(error) => return simulated(settings, clock, Some(error.message().to_owned())),
+            };
+            if told.iter().any(|(_, reason)| reason.is_none()) {
+                return Ok((hosts, Machines::Libvirt(told)));
+            }
+            for (_, backend) in &hosts {
+                backend.close().await;
+            }
+            let because = told.into_iter().map(|(uri, reason)| {
+                format!(
+                    "libvirt does not answer at {uri}: {}",
+                    reason.unwrap_or_default()
+                )
+            });
+            let because = because.collect::<Vec<_>>().join("; ");
+            simulated(settings, clock, Some(because))
+        }
+    }
+}
+
+fn simulated(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    because: Option<String>,
+) -> Result<(Hosts, Machines)> {
+    let rack = SimSettings {
+        systems: settings.sim_systems,
+        seed: settings.seed,
+        ..SimSettings::default()
+    };
+    let backend = SimBackend::new(rack, Arc::clone(clock));
+    let machines = Machines::Simulated {
+        count: settings.sim_systems,
+        seed: settings.seed,
+        because,
+    };
+    Ok((vec![(HostId::parse("sim")?, backend)], machines))
+}
+
+/// The libvirts to manage, each with the reason for which it does not answer.
+#[cfg(feature = "libvirt")]
+async fn connect(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Hosts, Vec<(String, Option<String>)>)> {
+    use hawkfish_core::backend::libvirt::{LibvirtBackend, LibvirtSettings};
+    let mut taken = BTreeSet::new();
+    let mut hosts: Hosts = Vec::new();
+    let mut told = Vec::new();
+    for uri in &settings.libvirt_uris {
+        let backend: Arc<dyn Backend> =
+            LibvirtBackend::new(LibvirtSettings::new(uri), Arc::clone(clock));
+        let answer = tokio::time::timeout(PATIENCE, backend.host()).await;
+        let reason = match answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.message().to_owned()),
+            Err(_elapsed) => Some("it takes too long".to_owned()),
+        };
+        told.push((uri.clone(), reason));
+        hosts.push((host_id(uri, &mut taken)?, backend));
+    }
+    Ok((hosts, told))
+}
+
+/// How long a libvirt may take to answer before the service starts without it.
+#[cfg(feature = "libvirt")]
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Without libvirt compiled in there is none to connect to.
+#[cfg(not(feature = "libvirt"))]
+async fn connect(
+    _: &Settings,
+    _: &Arc<dyn Clock>,
+) -> Result<(Hosts, Vec<(String, Option<String>)>)> {
+    Err(Error::unsupported(
+        "libvirt (this program was built without it)",
+    ))
+}
+
+/// A name for the host at a URI: `qemu+ssh://root@h1/system` is `qemu-ssh-root-h1-system`. It is stored with every system, so it must stay the same.
+#[cfg_attr(
+    not(feature = "libvirt"),
+    expect(dead_code, reason = "only libvirt has URIs")
+)]
+fn host_id(uri: &str, taken: &mut BTreeSet<String>) -> Result<HostId> {
+    let words: Vec<&str> = uri
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let mut name = words.join("-");
+    name.truncate(100);
+    let mut distinct = name.clone();
+    let mut number = 2;
+    while !taken.insert(distinct.clone()) {
+        distinct = format!("{name}-{number}");
+        number += 1;
+    }
+    HostId::parse(&distinct)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_named_after_its_uri() {
+        let mut taken = BTreeSet::new();
+        for (uri, name) in [
+            ("qemu:///system", "qemu-system"),
+            ("qemu+ssh://root@h1/system", "qemu-ssh-root-h1-system"),
+            ("qemu://system", "qemu-system-2"),
+        ] {
+            assert_eq!(host_id(uri, &mut taken).unwrap().as_str(), name);
+        }
+    }
+}
