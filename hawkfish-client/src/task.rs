@@ -12,6 +12,8 @@ use crate::wire::Response;
 
 /// How long to wait where the service does not say.
 const POLL_AFTER: Duration = Duration::from_secs(1);
+/// A service that says "at once" is not asked without pause.
+const POLL_AT_LEAST: Duration = Duration::from_millis(20);
 /// A service that asks for more is asked again after this.
 const POLL_AT_MOST: Duration = Duration::from_secs(60);
 
@@ -145,7 +147,7 @@ impl Task {
         loop {
             if let Some(end) = end {
                 let left = end.saturating_duration_since(Instant::now());
-                if left < pause {
+                if left <= pause {
                     tokio::time::sleep(left).await;
                     return Err(Error::new(
                         Kind::TimedOut,
@@ -156,7 +158,7 @@ impl Task {
             tokio::time::sleep(pause).await;
             match self.poll().await? {
                 Progress::Done(response) => return Ok(response),
-                Progress::Running { poll_after, .. } => pause = poll_after,
+                Progress::Running { poll_after, .. } => pause = poll_after.max(POLL_AT_LEAST),
             }
         }
     }

@@ -1,0 +1,325 @@
+//! The program as a script or a person runs it.
+
+use std::process::{Command, Output};
+
+use crate::mock::{Mock, PASSWORD, USER};
+
+fn hawkfish(url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hawkfish"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HAWKFISH_")) {
+        command.env_remove(name);
+    }
+    command
+        .env("HAWKFISH_URL", url)
+        .env("HAWKFISH_USERNAME", USER)
+        .env("HAWKFISH_PASSWORD", PASSWORD);
+    command
+}
+
+/// Runs it while the service of the test goes on answering.
+async fn run(mut command: Command) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+async fn on(mock: &Mock, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = hawkfish(&mock.listen().await);
+    command.args(arguments);
+    run(command).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_are_listed_as_a_table_and_the_session_is_closed() {
+    let mock = Mock::new();
+    let (code, out, err) = on(&mock, &["systems", "ls"]).await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    let words: Vec<Vec<&str>> = out
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        words,
+        [
+            vec!["ID", "NAME", "POWER", "STATE", "HEALTH", "MODEL"],
+            vec!["7", "node", "Off", "Enabled", "OK"]
+        ]
+    );
+    let inside = mock.inside();
+    assert_eq!(inside.logins, 1);
+    assert!(inside.tokens.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_what_the_service_said() {
+    let mock = Mock::new();
+    let (_, out, _) = on(&mock, &["systems", "ls", "-o", "json"]).await;
+    let listed: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(listed[0]["@odata.id"], "/redfish/v1/Machines/7");
+    let (_, out, _) = on(&mock, &["-o", "json", "systems", "show", "node"]).await;
+    let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(shown, listed[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_is_switched_on_and_a_second_time_is_a_conflict() {
+    let mock = Mock::new();
+    let (code, out, err) = on(&mock, &["power", "7", "on"]).await;
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "7: On\n", ""));
+    assert_eq!(mock.inside().power, "On");
+    let (code, out, err) = on(&mock, &["power", "7", "on"]).await;
+    assert_eq!((code, out.as_str()), (5, ""));
+    assert!(
+        err.contains("It is in that state already.") && err.contains("Think again."),
+        "{err}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_that_the_machine_does_not_take_is_not_sent() {
+    let mock = Mock::new();
+    let (code, _, err) = on(&mock, &["power", "7", "Nmi"]).await;
+    assert_eq!(code, 2);
+    assert!(err.contains("On, ForceOff"), "{err}");
+    assert!(!mock.paths().iter().any(|path| path.ends_with("/Go")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_in_the_background_is_waited_for_unless_told_otherwise() {
+    let mock = Mock::new();
+    mock.inside().task_after = Some(2);
+    let (code, out, _) = on(&mock, &["power", "7", "On"]).await;
+    assert_eq!((code, out.as_str()), (0, "7: On\n"));
+    mock.inside().task_after = Some(2);
+    let (code, out, _) = on(&mock, &["power", "7", "ForceOff", "--no-wait"]).await;
+    assert_eq!(
+        (code, out.as_str()),
+        (0, "goes on as /redfish/v1/TaskService/Tasks/1\n")
+    );
+    let (code, out, _) = on(&mock, &["tasks", "wait", "1"]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("Completed"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_fails_fails_the_command() {
+    let mock = Mock::new();
+    {
+        let mut inside = mock.inside();
+        inside.task_after = Some(1);
+        inside.task_fails = true;
+    }
+    let (code, _, err) = on(&mock, &["tasks", "wait", "1"]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("did not obey"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boot_is_overridden_once_for_good_and_no_more() {
+    let mock = Mock::new();
+    let (code, out, err) = on(&mock, &["boot", "7", "--target", "cd", "--mode", "uefi"]).await;
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (0, "7: boots from cd once\n", "")
+    );
+    {
+        let inside = mock.inside();
+        assert_eq!(inside.boot["BootSourceOverrideTarget"], "Cd");
+        assert_eq!(inside.boot["BootSourceOverrideEnabled"], "Once");
+        assert_eq!(inside.boot["BootSourceOverrideMode"], "UEFI");
+        let asked = inside
+            .asked
+            .iter()
+            .find(|asked| asked.method == "PATCH")
+            .unwrap();
+        assert_eq!(asked.headers["if-match"], "\"1\"");
+    }
+    on(&mock, &["boot", "7", "--target", "Pxe", "--continuous"]).await;
+    assert_eq!(
+        mock.inside().boot["BootSourceOverrideEnabled"],
+        "Continuous"
+    );
+    on(&mock, &["boot", "7", "--disable"]).await;
+    assert_eq!(mock.inside().boot["BootSourceOverrideEnabled"], "Disabled");
+    let (_, out, _) = on(&mock, &["boot", "7"]).await;
+    assert!(
+        out.contains("Override") && out.contains("Disabled"),
+        "{out}"
+    );
+    let (code, _, err) = on(&mock, &["boot", "7", "--target", "Tape"]).await;
+    assert_eq!(code, 2, "{err}");
+    let (code, _, _) = on(&mock, &["boot", "7", "--once"]).await;
+    assert_eq!(code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_goes_into_the_first_empty_drive_and_out_again() {
+    let mock = Mock::new();
+    let image = "http://images.example/a.iso";
+    let mut command = hawkfish(&mock.listen().await);
+    command
+        .args(["media", "insert", "7", image])
+        .env("HAWKFISH_IMAGE_USERNAME", "u")
+        .env("HAWKFISH_IMAGE_PASSWORD", "p");
+    let (code, out, err) = run(command).await;
+    assert_eq!(
+        (code, out, err.as_str()),
+        (0, format!("7: Cd1 holds {image}\n"), "")
+    );
+    {
+        let inside = mock.inside();
+        let sent = &inside
+            .asked
+            .iter()
+            .find(|asked| asked.path.ends_with("/In"))
+            .unwrap()
+            .body;
+        assert_eq!(sent["UserName"], "u");
+        assert_eq!(sent["WriteProtected"], true);
+    }
+    let (_, out, _) = on(&mock, &["media", "ls", "7"]).await;
+    assert!(out.contains(image), "{out}");
+    let (code, _, err) = on(&mock, &["media", "insert", "7", image]).await;
+    assert_eq!(code, 4, "{err}");
+    let (code, _, _) = on(&mock, &["media", "eject", "7"]).await;
+    assert_eq!(code, 0);
+    assert_eq!(mock.inside().image, None);
+    let (code, _, _) = on(&mock, &["media", "eject", "7", "--slot", "Cd9"]).await;
+    assert_eq!(code, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_and_tasks_are_listed() {
+    let mock = Mock::new();
+    mock.inside().task_after = Some(5);
+    let (code, out, _) = on(&mock, &["sessions", "ls"]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("token-1") && out.contains(USER), "{out}");
+    let (code, out, _) = on(&mock, &["tasks", "ls"]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("Running"), "{out}");
+    let (code, out, _) = on(&mock, &["tasks", "show", "1"]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("/redfish/v1/TaskService/Tasks/1"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_reads_changes_and_deletes_any_uri_of_the_service() {
+    let mock = Mock::new();
+    let uri = "/redfish/v1/Machines/7";
+    let (_, out, _) = on(&mock, &["raw", "get", uri]).await;
+    let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(shown["Id"], "7");
+    let body = r#"{"Boot": {"BootSourceOverrideTarget": "Pxe"}}"#;
+    let (code, _, err) = on(
+        &mock,
+        &["raw", "patch", uri, "-d", body, "--if-match", "\"old\""],
+    )
+    .await;
+    assert_eq!(code, 5, "{err}");
+    let (code, out, _) = on(
+        &mock,
+        &["raw", "patch", uri, "-d", body, "--if-match", "\"1\""],
+    )
+    .await;
+    assert_eq!(code, 0);
+    assert!(out.contains("\"Pxe\""), "{out}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), r#"{"ResetType": "On"}"#).unwrap();
+    let from_file = format!("@{}", file.path().display());
+    let (code, out, _) = on(
+        &mock,
+        &[
+            "raw",
+            "post",
+            &format!("{uri}/Actions/Go"),
+            "-d",
+            &from_file,
+        ],
+    )
+    .await;
+    assert_eq!((code, out.as_str()), (0, "done\n"));
+    let (code, out, _) = on(&mock, &["raw", "delete", "/redfish/v1/Sessions/9"]).await;
+    assert_eq!((code, out.as_str()), (0, "done\n"));
+    let (code, _, _) = on(&mock, &["raw", "patch", uri, "-d", "{"]).await;
+    assert_eq!(code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_code_says_what_went_wrong() {
+    let mock = Mock::new();
+    let (code, _, _) = on(&mock, &["systems", "show", "nobody"]).await;
+    assert_eq!(code, 4);
+    let (code, _, _) = on(&mock, &["raw", "get", "/redfish/v1/nothing"]).await;
+    assert_eq!(code, 4);
+    let (code, _, _) = on(&mock, &["raw", "get", "https://elsewhere.example/"]).await;
+    assert_eq!(code, 2);
+    let (code, _, _) = on(&mock, &["systems", "explode"]).await;
+    assert_eq!(code, 2);
+
+    let mut wrong = hawkfish(&mock.listen().await);
+    wrong
+        .args(["systems", "ls"])
+        .env("HAWKFISH_PASSWORD", "guess");
+    let (code, _, err) = run(wrong).await;
+    assert_eq!(code, 3);
+    assert!(
+        err.contains("HAWKFISH_PASSWORD") && !err.contains("guess"),
+        "{err}"
+    );
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let mut nobody = hawkfish(&url);
+    nobody.args(["systems", "ls"]);
+    assert_eq!(run(nobody).await.0, 6);
+
+    let mut unnamed = hawkfish("");
+    unnamed.args(["systems", "ls"]).env_remove("HAWKFISH_URL");
+    let (code, _, err) = run(unnamed).await;
+    assert_eq!(code, 2);
+    assert!(err.contains("--url"), "{err}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_come_from_a_file_that_only_its_owner_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mock = Mock::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{USER}\n{PASSWORD}\n")).unwrap();
+    for (mode, expected) in [(0o600, 0), (0o644, 2)] {
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = hawkfish(&mock.listen().await);
+        command
+            .args(["sessions", "ls", "--credentials-file"])
+            .arg(file.path())
+            .env_remove("HAWKFISH_USERNAME")
+            .env_remove("HAWKFISH_PASSWORD");
+        let (code, _, err) = run(command).await;
+        assert_eq!(code, expected, "{mode:o}: {err}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_cannot_write_escape_sequences_to_the_terminal() {
+    let mock = Mock::new();
+    mock.inside().name = "a\u{1b}]0;owned\u{7}b".into();
+    let (_, out, _) = on(&mock, &["systems", "ls"]).await;
+    assert!(!out.contains('\u{1b}') && out.contains("owned"), "{out:?}");
+}
+
+#[test]
+fn help_lists_the_exit_codes() {
+    let help = hawkfish("").arg("--help").output().unwrap();
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert!(text.contains("Exit codes:") && !text.contains(PASSWORD));
+}

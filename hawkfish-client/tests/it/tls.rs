@@ -1,0 +1,73 @@
+use std::sync::Arc;
+
+use hawkfish_client::{Client, Kind};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// A service with a certificate of its own; gives its URL and the certificate.
+async fn listen() -> (String, String) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let answer =
+                "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"Id\": \"x\"}";
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (format!("https://localhost:{port}"), cert.pem())
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
+    let (url, _) = listen().await;
+    let error = Client::builder(url)
+        .build()
+        .unwrap()
+        .root()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, Kind::Transport);
+    assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_caller_names_is_trusted() {
+    let (url, pem) = listen().await;
+    let client = Client::builder(url).ca_pem(pem).build().unwrap();
+    assert_eq!(client.root().await.unwrap().value["Id"], "x");
+}
+
+#[tokio::test]
+async fn any_certificate_is_trusted_when_the_caller_says_so() {
+    let (url, _) = listen().await;
+    let client = Client::builder(url).insecure().build().unwrap();
+    assert_eq!(client.root().await.unwrap().value["Id"], "x");
+}
+
+#[test]
+fn a_ca_that_is_no_certificate_is_refused() {
+    let error = Client::builder("https://localhost")
+        .ca_pem("not a certificate")
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+}
