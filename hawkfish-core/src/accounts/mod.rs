@@ -627,6 +627,14 @@ pub(crate) async fn policy_in(conn: &mut SqliteConnection) -> Result<AccountPoli
     Ok(settings::get(conn, POLICY).await?.unwrap_or_default())
 }
 
+/// Whether who was let in as `account` would still be, as the rows are now.
+pub(crate) async fn unchanged(conn: &mut SqliteConnection, account: &Account) -> Result<()> {
+    match rows::get(conn, &account.id).await? {
+        Some(now) if now.enabled && now.hashed == account.hashed => Ok(()),
+        _ => Err(refused()),
+    }
+}
+
 fn first_admin(password: &str) -> NewAccount {
     NewAccount {
         name: FIRST_ADMIN.to_owned(),

@@ -799,7 +799,13 @@ async fn passwords_are_kept_as_argon2id_with_the_recommended_cost() {
             .await
             .unwrap()
     );
+    // Nobody's costs as much, which an unreadable one would not.
     assert!(!hasher.verify(None, GOOD).await.unwrap());
+    let parts = |hashed: &password::Hashed| {
+        let parts: Vec<_> = hashed.0.split('$').map(str::to_owned).collect();
+        (parts[1..4].to_vec(), parts[4].len(), parts[5].len())
+    };
+    assert_eq!(parts(hasher.nobody()), parts(&one));
 }
 
 /// What the lockout of an account should be, told from the whole history instead of a count.

@@ -81,6 +81,9 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What a token stands for: the session, its account, and what that may do.
+pub type Held = (Arc<Session>, Arc<Account>, Arc<BTreeSet<Privilege>>);
+
 /// A row.
 #[derive(Clone, Debug)]
 struct Stored {
@@ -206,6 +209,7 @@ impl Sessions {
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    crate::accounts::unchanged(tx.conn(), &account).await?;
                     if rows::count(tx.conn()).await? >= limit {
                         return Err(Error::new(
                             ErrorKind::SessionLimit,
@@ -222,7 +226,6 @@ impl Sessions {
                         address,
                         generation: 1,
                     };
-                    // Fails where the account was deleted meanwhile.
                     rows::insert(tx, &session, &digest).await?;
                     due::put_if_absent(tx, sweep_at, DUE_SWEEP, EVERYONE, &Value::Null).await?;
                     let stored = Stored {
@@ -241,10 +244,7 @@ impl Sessions {
 
     /// Whose token this is, and what they may do. Using a session keeps it alive. From memory.
     #[must_use]
-    pub fn by_token(
-        &self,
-        token: &str,
-    ) -> Option<(Arc<Session>, Arc<Account>, Arc<BTreeSet<Privilege>>)> {
+    pub fn by_token(&self, token: &str) -> Option<Held> {
         let policy = self.policy();
         let live = self
             .0

@@ -175,7 +175,7 @@ async fn a_session_lives_while_it_is_used() {
     assert!(w.holds(&token));
     assert!(!w.holds(&idle_token));
     assert!(w.sessions.get(&idle.id).is_err());
-    assert_eq!(w.sessions.list(), [session.clone()]);
+    assert_eq!(w.sessions.list(), std::slice::from_ref(&session));
     assert_eq!(w.rows().await, 2);
     w.tick().await;
     assert_eq!(w.rows().await, 1, "it is gone for good");
@@ -244,7 +244,7 @@ async fn sessions_outlive_a_restart_and_know_when_they_were_used() {
         4,
     )
     .await;
-    assert_eq!(w.sessions.list(), [session.clone()]);
+    assert_eq!(w.sessions.list(), std::slice::from_ref(&session));
     w.pass(1_800 - 59 - 1);
     assert!(w.holds(&token));
     w.sessions.flush().await.unwrap();
@@ -309,6 +309,30 @@ async fn what_ends_an_account_ends_its_sessions() {
     assert!(!w.holds(&token));
     assert!(w.holds(&admin));
     assert_eq!(w.rows().await, 1);
+}
+
+#[tokio::test]
+async fn an_account_that_ends_during_a_log_in_leaves_no_session() {
+    let w = World::new().await;
+    let b = w.accounts.by_name("b").unwrap().id.clone();
+    let service = Ctx::service();
+    for round in 0..20 {
+        let off = AccountChange {
+            enabled: Some(false),
+            ..change()
+        };
+        let on = AccountChange {
+            enabled: Some(true),
+            ..change()
+        };
+        let (login, off) = tokio::join!(w.login("b"), w.accounts.update(&service, &b, off));
+        off.unwrap();
+        w.accounts.update(&service, &b, on).await.unwrap();
+        if let Ok((_, token)) = login {
+            assert!(!w.holds(&token), "round {round}");
+        }
+        assert_eq!(w.rows().await, 0, "round {round}");
+    }
 }
 
 #[tokio::test]

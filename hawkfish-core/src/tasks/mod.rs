@@ -404,7 +404,7 @@ impl Tasks {
     ///
     /// # Errors
     /// `Invalid` at `/TaskAutoDeleteTimeoutMinutes`; `Internal` when the store fails.
-    pub async fn set_auto_delete(&self, _ctx: &Ctx, minutes: u32) -> Result<()> {
+    pub async fn set_auto_delete(&self, ctx: &Ctx, minutes: u32) -> Result<()> {
         if !(1..=MOST_AUTO_DELETE_MINUTES).contains(&minutes) {
             return Err(Error::invalid(
                 "/TaskAutoDeleteTimeoutMinutes",
@@ -444,7 +444,9 @@ impl Tasks {
                     Ok(())
                 })
             })
-            .await
+            .await?;
+        tracing::info!(minutes, by = ?ctx.account(), "time until tasks are deleted set");
+        Ok(())
     }
 
     /// Does what a due row of kind [`DUE_DELETE`] asks for, and takes the row away.

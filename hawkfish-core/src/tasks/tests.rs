@@ -419,7 +419,7 @@ proptest! {
     #[test]
     fn a_task_never_leaves_its_end_and_never_goes_back(
         task in any_task(),
-        events in proptest::collection::vec(any_event(), 0..300),
+        events in proptest::collection::vec(any_event(), 0..130),
     ) {
         let mut task = task;
         for event in events {
