@@ -1,0 +1,175 @@
+//! Changing how a machine is set up.
+
+use std::sync::Arc;
+
+use virt::connect::Connect;
+
+use super::boot::{define, definition, running};
+use super::host::{Host, is_active};
+use super::marker::Marker;
+use super::xml::Doc;
+use super::{Driver, device, fault, firmware, identity, live, order};
+use crate::backend::{BootOverride, Machine, MachineKey, Setup};
+use crate::error::{Conflict, Error, Invalid, Result};
+
+/// Edits a definition as wanted; `facts` are those of the definition as it is. Touches no host.
+pub(super) fn edit(doc: &mut Doc, facts: &Machine, setup: &Setup, id: &str) -> Result<()> {
+    if let Some(mode) = setup.mode {
+        if !facts.boot.modes.contains(&mode) {
+            return Err(Error::invalid(
+                "/Boot/BootSourceOverrideMode",
+                format!("{mode:?}"),
+                Invalid::NotInList,
+                "This machine cannot start by that firmware.",
+            ));
+        }
+        firmware::set_mode(doc, mode)?;
+    }
+    if let Some(Some(uri)) = &setup.http_uri {
+        return Err(Error::invalid(
+            "/Boot/HttpBootUri",
+            uri.as_str(),
+            Invalid::ReadOnly,
+            "The firmware of this machine takes the address to boot from from its network.",
+        ));
+    }
+    if let Some(tag) = &setup.asset_tag {
+        identity::set_asset_tag(doc, tag)?;
+    }
+    if let Some(wanted) = &setup.order {
+        let devices = device::all(doc);
+        let ids = device::option_ids(&devices);
+        let mut keys = Vec::with_capacity(wanted.len());
+        for (place, id) in wanted.iter().enumerate() {
+            let key = ids
+                .iter()
+                .position(|known| known == id)
+                .map(|n| &devices[n])
+                .filter(|device| device.target.is_some())
+                .map(|device| device.key.clone())
+                .filter(|key| !keys.contains(key));
+            let Some(key) = key else {
+                return Err(Error::invalid(
+                    format!("/Boot/BootOrder/{place}"),
+                    id.as_str(),
+                    Invalid::NotInList,
+                    "This machine has no such boot option, or it is named twice.",
+                ));
+            };
+            keys.push(key);
+        }
+        if keys.is_empty() {
+            return Err(Error::invalid(
+                "/Boot/BootOrder",
+                "[]",
+                Invalid::Length { min: 1, max: 256 },
+                "A machine of this host always tries to boot from something.",
+            ));
+        }
+        order::set_order(doc, &keys)?;
+    }
+    match setup.over {
+        Some(Some(over)) => set_override(doc, facts, over, id)?,
+        Some(None) => order::clear_override(doc)?,
+        None => {}
+    }
+    Ok(())
+}
+
+fn set_override(doc: &mut Doc, facts: &Machine, over: BootOverride, id: &str) -> Result<()> {
+    if !facts.boot.targets.contains(&over.target) {
+        return Err(Error::invalid(
+            "/Boot/BootSourceOverrideTarget",
+            format!("{:?}", over.target),
+            Invalid::NotInList,
+            "This machine has nothing of that kind to boot from.",
+        ));
+    }
+    order::set_override(doc, over, id.to_owned());
+    Ok(())
+}
+
+impl Host {
+    /// Changes how a machine is set up, and returns it as it is then.
+    pub(super) fn setup(
+        &self,
+        conn: &Connect,
+        key: MachineKey,
+        setup: &Setup,
+    ) -> Result<Arc<Machine>> {
+        let (domain, state) = self.find(conn, key)?;
+        let entry = self.entry(key);
+        let facts = match &entry {
+            Some(entry) => Arc::clone(entry.machine()),
+            None => self.look(conn, key, &[])?,
+        };
+        self.want_persistent(&domain, key)?;
+        let mut doc = definition(&domain, key)?;
+        let before = doc.to_text();
+        let order_before = order::effective(&doc);
+        edit(&mut doc, &facts, setup, &self.stamp())?;
+        let after = doc.to_text();
+        let order = order::effective(&doc);
+        let has_override = Marker::read(&doc).over.is_some();
+
+        let autostart = setup
+            .autostart
+            .filter(|wanted| domain.get_autostart().ok() != Some(*wanted));
+        if after != before {
+            define(conn, key, &after)?;
+        }
+        let rest = || {
+            if let Some(wanted) = autostart {
+                domain.set_autostart(wanted).map_err(|error| {
+                    fault::of(&error, "change whether it starts by itself", key)
+                })?;
+            }
+            let is_about_boot = setup.over.is_some() || setup.order.is_some();
+            if is_about_boot && is_active(state) && self.driver() == Driver::Qemu {
+                let live = running(&domain, key)?;
+                if has_override || order != order_before || Marker::read(&live).over.is_some() {
+                    live::set_order(&domain, key, &live, &order)?;
+                }
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = rest() {
+            // All or nothing; what cannot be put back is shown by the look that the events cause.
+            if autostart.is_some() {
+                let _ = domain.set_autostart(facts.autostart);
+            }
+            if after != before {
+                let _ = define(conn, key, &before);
+            }
+            if is_active(state) && self.driver() == Driver::Qemu {
+                let _ = self.bring_in_order(&domain, key, &order_before);
+            }
+            return Err(error);
+        }
+        self.look(conn, key, &[])
+    }
+
+    /// A name for an override: the moment at which it is set.
+    fn stamp(&self) -> String {
+        self.clock.now().as_nanosecond().to_string()
+    }
+
+    /// What runs without a definition cannot be set up: it would be gone at its next start.
+    pub(super) fn want_persistent(
+        &self,
+        domain: &virt::domain::Domain,
+        key: MachineKey,
+    ) -> Result<()> {
+        let is_persistent = domain
+            .is_persistent()
+            .map_err(|error| fault::of(&error, "look at the machine", key))?;
+        if is_persistent {
+            Ok(())
+        } else {
+            Err(Error::conflict(
+                Conflict::NotAllowed,
+                "The machine has no definition of its own: it ends when it is switched off.",
+            ))
+        }
+    }
+}
