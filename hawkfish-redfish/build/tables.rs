@@ -40,6 +40,7 @@ pub(crate) fn emit(ir: &Ir) -> String {
             dynamic,
             open: ty.open,
             writable: ir.reaches(at, Flags::WRITABLE),
+            ..Type::default()
         });
     }
     for entity in &ir.entities {

@@ -6,6 +6,21 @@
 //! - [`metadata`]: the OData `$metadata` document and JSON Schemas.
 //!
 //! What is served is said once, in `served.toml`; the facts about it come from DMTF's CSDL.
+//!
+//! ```
+//! use hawkfish_redfish::{error::RedfishError, model::computer_system::ComputerSystemPatch, validate};
+//!
+//! let body = validate::parse_strict(br#"{"AssetTag": null, "UUID": "x"}"#).unwrap();
+//! let findings = validate::patch("ComputerSystem", body.as_object().unwrap());
+//! let messages: Vec<_> = findings.iter().map(|finding| finding.message()).collect();
+//! assert_eq!(messages[0].message_id, "Base.1.22.PropertyNotWritable");
+//! assert_eq!(messages[0].related_properties, ["#/UUID"]);
+//! let answer = RedfishError::from(messages);
+//! assert_eq!(answer.error.extended_info.len(), 1);
+//!
+//! let patch: ComputerSystemPatch = serde_json::from_value(body).unwrap();
+//! assert_eq!(patch.asset_tag.change(), Some(None)); // null clears it
+//! ```
 
 pub mod error;
 pub mod message;

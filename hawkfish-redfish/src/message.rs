@@ -77,6 +77,32 @@ impl Message {
     }
 }
 
+/// As it stands in a resource, `Task.Messages` for one.
+impl From<Message> for crate::model::message::Message {
+    fn from(message: Message) -> Self {
+        let some = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
+        Self {
+            message_id: Some(message.message_id),
+            message: Some(message.message),
+            message_args: some(message.args),
+            message_severity: Some(message.severity.into()),
+            resolution: Some(message.resolution).filter(|text| !text.is_empty()),
+            related_properties: some(message.related_properties),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Severity> for crate::model::resource::Health {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::OK => Self::OK,
+            Severity::Warning => Self::Warning,
+            Severity::Critical => Self::Critical,
+        }
+    }
+}
+
 /// What a registry says of one key.
 struct Entry {
     key: &'static str,
@@ -195,6 +221,14 @@ mod tests {
         );
         assert!(shown["Message"].as_str().unwrap().contains("Moon"));
         assert_eq!(message.key(), "PropertyValueNotInList");
+    }
+
+    #[test]
+    fn a_message_within_a_resource_is_the_same_message() {
+        let message = base("PropertyUnknown", &["Foo"]).related("/Foo");
+        let within: crate::model::message::Message = message.clone().into();
+        let read: Message = serde_json::from_value(serde_json::json!(within)).unwrap();
+        assert_eq!(read, message);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(crate) struct Type {
     /// `ComputerSystem.v1_28_0.Boot`.
     #[serde(rename = "n")]
     pub name: String,
-    /// Sorted by name.
+    /// Sorted by name, so that what is found does not depend on the order in the schema.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<Property>,
     /// Further properties by pattern.
@@ -69,18 +69,61 @@ pub(crate) struct Type {
     /// Something in it, at any depth, can be written here.
     #[serde(rename = "w", default, skip_serializing_if = "is_false")]
     pub writable: bool,
+    /// Where each name is among the properties; made when the table is loaded.
+    #[serde(skip)]
+    pub index: Index,
 }
 
 fn is_false(value: &bool) -> bool {
     !*value
 }
 
+/// Names to places by a hash of their own: a representation is looked up member by member, and
+/// comparing strings through a binary search took two thirds of the time of a validation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    /// As many as a power of two; a place counts from 1, and 0 is empty.
+    slots: Vec<u16>,
+    /// Places of the required ones.
+    pub required: Vec<u16>,
+}
+
+impl Index {
+    fn hash(name: &str) -> usize {
+        // FNV-1a.
+        name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }) as usize
+    }
+}
+
 impl Type {
+    /// Makes the index of the properties.
+    pub(crate) fn index(&mut self) {
+        let size = (self.properties.len() * 2).next_power_of_two();
+        self.index.slots = vec![0; size];
+        for (place, property) in (1..).zip(&self.properties) {
+            let mut at = Index::hash(&property.name) & (size - 1);
+            while self.index.slots[at] != 0 {
+                at = (at + 1) & (size - 1);
+            }
+            self.index.slots[at] = place;
+            if property.flags.has(Flags::REQUIRED) {
+                self.index.required.push(place - 1);
+            }
+        }
+    }
+
     pub(crate) fn property(&self, name: &str) -> Option<&Property> {
-        self.properties
-            .binary_search_by(|property| property.name.as_str().cmp(name))
-            .ok()
-            .map(|at| &self.properties[at])
+        let mask = self.index.slots.len() - 1;
+        let mut at = Index::hash(name) & mask;
+        loop {
+            let property = &self.properties[usize::from(self.index.slots[at].checked_sub(1)?)];
+            if property.name == name {
+                return Some(property);
+            }
+            at = (at + 1) & mask;
+        }
     }
 }
 

@@ -246,21 +246,27 @@ impl<'a> Check<'a> {
     }
 
     fn missing(&mut self, ty: &'static Type, body: &'a Map<String, Value>) {
-        let flag = match self.mode {
-            Mode::Patch => return,
-            Mode::Create => Flags::REQUIRED_ON_CREATE,
-            Mode::Action | Mode::Response => Flags::REQUIRED,
-        };
-        for property in ty
-            .properties
-            .iter()
-            .filter(|property| property.flags.has(flag))
-        {
-            if !body.contains_key(&property.name) {
-                self.at(Step::Name(&property.name), |check| {
-                    check.find(&property.name, Problem::Missing);
-                });
+        match self.mode {
+            Mode::Patch => {}
+            Mode::Create => {
+                for property in &ty.properties {
+                    if property.flags.has(Flags::REQUIRED_ON_CREATE) {
+                        self.need(property, body);
+                    }
+                }
             }
+            Mode::Action | Mode::Response => {
+                for place in &ty.index.required {
+                    self.need(&ty.properties[usize::from(*place)], body);
+                }
+            }
+        }
+    }
+
+    fn need(&mut self, property: &'static Property, body: &'a Map<String, Value>) {
+        if !body.contains_key(&property.name) {
+            let step = Step::Name(&property.name);
+            self.at(step, |check| check.find(&property.name, Problem::Missing));
         }
     }
 
