@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hawkfish_core::backend::{Backend, BootTarget, MachineKey, MediaSource};
+use hawkfish_core::backend::libvirt::{LibvirtBackend, LibvirtSettings};
+use hawkfish_core::backend::{Backend, BootTarget, Change, MachineKey, MediaSource};
+use hawkfish_core::clock::SystemClock;
 use tempfile::TempDir;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -19,6 +21,21 @@ use crate::lab::{image, lab, variable};
 
 /// How long to wait before looking again at what nobody tells of, such as a guest's console.
 const GLANCE: Duration = Duration::from_millis(200);
+
+/// The backend of a libvirt that answers.
+async fn open(uri: &str) -> Arc<dyn Backend> {
+    let backend = LibvirtBackend::connect(LibvirtSettings::new(uri), Arc::new(SystemClock));
+    loop {
+        backend.changed().await;
+        for change in backend.drain_changes() {
+            match change {
+                Change::Connected => return backend,
+                Change::Lost(why) => panic!("{uri} does not answer: {why}"),
+                _ => {}
+            }
+        }
+    }
+}
 
 /// libvirt's test driver: domains that nothing runs in, in this process.
 struct Driver {
@@ -204,16 +221,13 @@ impl Fixture for Lab {
         let number = self.domains.lock().expect("domains").len();
         let name = format!("{}-{number}", self.prefix);
         let assets = variable("HAWKFISH_TEST_ASSETS")?;
-        let disk = image(
-            self.folder.path(),
-            &format!("{name}.qcow2"),
-            match temper {
-                // GRUB, which does not hear the power button, is there in no time.
-                Temper::Any | Temper::Deaf => &["disk", "HFDISK"],
-                Temper::Restless => &["disk", "HFDISK", "--reboot-after", "10"],
-                Temper::Polite => &["disk", "HFDISK", "--linux", &assets],
-            },
-        );
+        let wish: &[&str] = match temper {
+            // GRUB, which does not hear the power button, is there in no time.
+            Temper::Any | Temper::Deaf => &["disk", "HFDISK"],
+            Temper::Restless => &["disk", "HFDISK", "--reboot-after", "10"],
+            Temper::Polite => &["disk", "HFDISK", "--linux", &assets],
+        };
+        let disk = image(self.folder.path(), &format!("{name}.qcow2"), wish);
         let serial = self.folder.path().join(format!("{name}.serial"));
         let (disk, file) = (disk.to_str().expect("text"), serial.to_str().expect("text"));
         let mut arguments = vec![

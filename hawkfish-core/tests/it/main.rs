@@ -1,6 +1,10 @@
 //! Tests of hawkfish-core from outside, in one binary.
 
 mod behavior;
+#[cfg(feature = "libvirt")]
+mod behavior_libvirt;
 mod behavior_sim;
+#[cfg(feature = "libvirt")]
+mod lab;
 mod sim;
 mod sim_props;
