@@ -16,12 +16,25 @@ impl Trace {
         &self.0
     }
 
-    pub(crate) fn request(&mut self, at: Timestamp, method: &Method, uri: &str, headers: &HeaderMap, body: &[u8]) {
+    pub(crate) fn request(
+        &mut self,
+        at: Timestamp,
+        method: &Method,
+        uri: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) {
         self.line(format_args!("[{at}] > {method} {uri}"));
         self.message(headers, body);
     }
 
-    pub(crate) fn response(&mut self, at: Timestamp, status: StatusCode, headers: &HeaderMap, body: &[u8]) {
+    pub(crate) fn response(
+        &mut self,
+        at: Timestamp,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) {
         self.line(format_args!("[{at}] < {status}"));
         self.message(headers, body);
     }
@@ -40,7 +53,12 @@ impl Trace {
     fn message(&mut self, headers: &HeaderMap, body: &[u8]) {
         let mut headers: Vec<(&str, String)> = headers
             .iter()
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.as_str(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect();
         headers.sort();
         for (name, value) in headers {

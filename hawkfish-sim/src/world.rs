@@ -110,7 +110,11 @@ impl Builder {
     pub async fn start(self) -> Result<World, Error> {
         let beginning: Timestamp = BEGINNING.parse().expect("a constant time");
         let clock = Arc::new(ManualClock::new(beginning));
-        let settings = SimSettings { systems: self.systems, seed: self.seed, ..SimSettings::default() };
+        let settings = SimSettings {
+            systems: self.systems,
+            seed: self.seed,
+            ..SimSettings::default()
+        };
         let backend = SimBackend::new(settings, clock.clone());
         let mut builder = HawkFish::builder()
             .clock(clock.clone())
@@ -121,9 +125,18 @@ impl Builder {
             builder = builder.data_dir(dir);
         }
         let hawkfish = builder.start().await?;
-        hawkfish.accounts().ensure_admin(Some(&self.password)).await?;
+        hawkfish
+            .accounts()
+            .ensure_admin(Some(&self.password))
+            .await?;
         let app = App::new(hawkfish, self.options);
-        Ok(World { app, clock, backend, password: self.password, trace: Mutex::default() })
+        Ok(World {
+            app,
+            clock,
+            backend,
+            password: self.password,
+            trace: Mutex::default(),
+        })
     }
 }
 
@@ -176,7 +189,7 @@ impl World {
     pub fn client(&self) -> Result<Client, Error> {
         let client = Client::builder("http://hawkfish.sim")
             .basic(USER, &self.password)
-            .service(self.app.clone())
+            .service::<App, Body>(self.app.clone())
             .build()?;
         Ok(client)
     }
@@ -184,8 +197,19 @@ impl World {
     /// Lets the service answer a request, and traces both.
     pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
-        self.traced(|t| t.request(self.now(), &parts.method, &parts.uri.to_string(), &parts.headers, &body));
-        let response = self.app.answer(Request::from_parts(parts, Body::from(body))).await;
+        self.traced(|t| {
+            t.request(
+                self.now(),
+                &parts.method,
+                &parts.uri.to_string(),
+                &parts.headers,
+                &body,
+            )
+        });
+        let response = self
+            .app
+            .answer(Request::from_parts(parts, Body::from(body)))
+            .await;
         let (parts, body) = response.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
