@@ -85,6 +85,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Look up the reason in the log of the host, then repeat the request.",
     ),
     entry(
+        "TaskNote",
+        Severity::OK,
+        "The task says: %1.",
+        "Nothing needs to be done.",
+    ),
+    entry(
         "TaskInterrupted",
         Severity::Critical,
         "The task was cut short by a restart of the service and could not be resumed.",
