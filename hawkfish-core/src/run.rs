@@ -92,6 +92,7 @@ impl HawkFish {
                 () = self.inner.closing.cancelled() => {}
                 _ = told => {}
                 () = due => {}
+                () = self.inner.replan.notified() => {}
                 () = self.inner.store.due().sooner() => {}
             }
         }

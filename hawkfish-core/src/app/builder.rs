@@ -137,6 +137,7 @@ impl Builder {
                 locks: Mutex::default(),
                 jobs: TaskTracker::new(),
                 closing: CancellationToken::new(),
+                replan: tokio::sync::Notify::new(),
                 resume: AtomicBool::new(false),
                 uuid,
             }),

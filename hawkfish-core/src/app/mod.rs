@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) locks: Mutex<BTreeMap<SystemId, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) jobs: TaskTracker,
     pub(crate) closing: CancellationToken,
+    /// Wakes `run`, to ask anew when something is due.
+    pub(crate) replan: tokio::sync::Notify,
     /// Whether a host has come back, so that interrupted tasks may be taken up.
     pub(crate) resume: AtomicBool,
     pub(crate) uuid: uuid::Uuid,

@@ -177,6 +177,8 @@ impl HawkFish {
     /// Takes what a verb returned into the picture, after all that was told before it.
     pub(crate) async fn saw(&self, host: &Arc<Host>, machine: Machine) -> Result<()> {
         self.absorb(host).await?;
+        // What was done may have something follow by time alone, sooner than `run` plans to look.
+        self.inner.replan.notify_one();
         let _order = host.absorbing.lock().await;
         self.take_in(host, vec![machine]).await
     }

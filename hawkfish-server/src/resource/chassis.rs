@@ -17,7 +17,11 @@ pub(crate) const COLLECTION: Resource = Resource {
     get: Some(|rq| {
         Box::pin(async move {
             let systems = rq.hf.systems(&rq.ctx);
-            Ok(Content::collection(rq, "Chassis", systems.iter().map(|s| s.id.as_str())))
+            Ok(Content::collection(
+                rq,
+                "Chassis",
+                systems.iter().map(|s| s.id.as_str()),
+            ))
         })
     }),
     version: Some(|rq| Ok(rq.hf.inventory().membership())),
@@ -50,7 +54,11 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         serial_number: Prop::or_absent(identity.serial.clone()),
         asset_tag: Prop::Value(identity.asset_tag.clone().unwrap_or_default()),
         power_state: Prop::Value(power_state(system.machine.power)),
-        indicator_led: Prop::Value(if system.indicator { IndicatorLED::Lit } else { IndicatorLED::Off }),
+        indicator_led: Prop::Value(if system.indicator {
+            IndicatorLED::Lit
+        } else {
+            IndicatorLED::Off
+        }),
         indicator_led_allowable: vec![IndicatorLED::Lit, IndicatorLED::Off],
         location_indicator_active: Prop::Value(system.indicator),
         status: Some(status(&system)),
@@ -65,11 +73,24 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 }
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {
-    let patch: ChassisPatch = rq.body()?;
-    let led = patch.indicator_led.map(|led| computer_system::IndicatorLED::from(led.as_str()));
-    let indicator = indicator(&patch.location_indicator_active, &led)?;
-    let asset_tag = patch.asset_tag.change().map(Option::unwrap_or_default);
-    let setup = Setup { asset_tag, ..Setup::default() };
-    rq.hf.update_system(&rq.ctx, &rq.id("system")?, SystemChange { setup, indicator }).await?;
+    let ChassisPatch {
+        asset_tag,
+        indicator_led,
+        location_indicator_active,
+    } = rq.body()?;
+    let led = indicator_led.map(|led| computer_system::IndicatorLED::from(led.as_str()));
+    let indicator = indicator(&location_indicator_active, &led)?;
+    let asset_tag = asset_tag.change().map(Option::unwrap_or_default);
+    let setup = Setup {
+        asset_tag,
+        ..Setup::default()
+    };
+    rq.hf
+        .update_system(
+            &rq.ctx,
+            &rq.id("system")?,
+            SystemChange { setup, indicator },
+        )
+        .await?;
     Ok(Outcome::Done)
 }

@@ -7,8 +7,8 @@ use hawkfish_core::inventory::System;
 use hawkfish_core::systems::{ResetType, SystemChange};
 use hawkfish_redfish::model::computer_system as model;
 use hawkfish_redfish::model::computer_system::{
-    BootPatch, BootSource, BootSourceOverrideEnabled, BootSourceOverrideMode, ComputerSystem, ComputerSystemPatch,
-    IndicatorLED, PowerRestorePolicyTypes, ResetParams,
+    BootPatch, BootSource, BootSourceOverrideEnabled, BootSourceOverrideMode, ComputerSystem,
+    ComputerSystemPatch, IndicatorLED, PowerRestorePolicyTypes, ResetParams,
 };
 use hawkfish_redfish::model::resource::{self, Condition, Health, PowerState, State, Status};
 use hawkfish_redfish::model::{OdataId, Prop};
@@ -23,7 +23,11 @@ pub(crate) const COLLECTION: Resource = Resource {
     get: Some(|rq| {
         Box::pin(async move {
             let systems = rq.hf.systems(&rq.ctx);
-            Ok(Content::collection(rq, "Systems", systems.iter().map(|s| s.id.as_str())))
+            Ok(Content::collection(
+                rq,
+                "Systems",
+                systems.iter().map(|s| s.id.as_str()),
+            ))
         })
     }),
     version: Some(|rq| Ok(rq.hf.inventory().membership())),
@@ -36,7 +40,11 @@ pub(crate) const RESOURCE: Resource = Resource {
     entity: "ComputerSystem",
     get: Some(|rq| Box::pin(read(rq))),
     patch: Some(|rq| Box::pin(change(rq))),
-    actions: &[Action { name: "ComputerSystem.Reset", run: |rq| Box::pin(reset(rq)), needs: None }],
+    actions: &[Action {
+        name: "ComputerSystem.Reset",
+        run: |rq| Box::pin(reset(rq)),
+        needs: None,
+    }],
     version: Some(|rq| Ok(rq.hf.system(&rq.ctx, &rq.id("system")?)?.generation)),
     ..Resource::NONE
 };
@@ -52,7 +60,12 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         odata_id: rq.uri().to_owned(),
         id: id.to_owned(),
         name: machine.name.clone(),
-        description: Prop::or_absent(machine.description.clone().or_else(|| machine.title.clone())),
+        description: Prop::or_absent(
+            machine
+                .description
+                .clone()
+                .or_else(|| machine.title.clone()),
+        ),
         system_type: Some(model::SystemType::Virtual),
         manufacturer: Prop::or_absent(identity.manufacturer.clone()),
         model: Prop::or_absent(identity.product.clone()),
@@ -67,8 +80,15 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             true => PowerRestorePolicyTypes::AlwaysOn,
             false => PowerRestorePolicyTypes::AlwaysOff,
         }),
-        power_restore_policy_allowable: vec![PowerRestorePolicyTypes::AlwaysOn, PowerRestorePolicyTypes::AlwaysOff],
-        indicator_led: Prop::Value(if system.indicator { IndicatorLED::Lit } else { IndicatorLED::Off }),
+        power_restore_policy_allowable: vec![
+            PowerRestorePolicyTypes::AlwaysOn,
+            PowerRestorePolicyTypes::AlwaysOff,
+        ],
+        indicator_led: Prop::Value(if system.indicator {
+            IndicatorLED::Lit
+        } else {
+            IndicatorLED::Off
+        }),
         indicator_led_allowable: vec![IndicatorLED::Lit, IndicatorLED::Off],
         location_indicator_active: Prop::Value(system.indicator),
         last_reset_time: machine.last_reset.map(|at| at.to_string()),
@@ -124,7 +144,9 @@ fn boot(system: &System) -> model::Boot {
         } else {
             vec![BootSourceOverrideEnabled::Disabled]
         },
-        boot_source_override_target: Prop::Value(boot.over.map_or(BootSource::None, |o| source(o.target))),
+        boot_source_override_target: Prop::Value(
+            boot.over.map_or(BootSource::None, |o| source(o.target)),
+        ),
         boot_source_override_target_allowable: std::iter::once(BootSource::None)
             .chain(boot.targets.iter().filter(|_| can).map(|t| source(*t)))
             .collect(),
@@ -135,7 +157,13 @@ fn boot(system: &System) -> model::Boot {
         } else {
             Prop::Absent
         },
-        boot_order: Some(boot.options.iter().filter(|o| o.enabled).map(|o| o.id.to_string()).collect()),
+        boot_order: Some(
+            boot.options
+                .iter()
+                .filter(|o| o.enabled)
+                .map(|o| o.id.to_string())
+                .collect(),
+        ),
         boot_order_allowable: boot.options.iter().map(|o| o.id.to_string()).collect(),
         ..Default::default()
     }
@@ -143,14 +171,21 @@ fn boot(system: &System) -> model::Boot {
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {
     let id = rq.id("system")?;
-    let patch: ComputerSystemPatch = rq.body()?;
+    // Every property is named, so that one that can be written and is not heeded does not compile.
+    let ComputerSystemPatch {
+        asset_tag,
+        indicator_led,
+        location_indicator_active,
+        power_restore_policy,
+        boot,
+    } = rq.body()?;
     let system = rq.hf.system(&rq.ctx, &id)?;
-    let mut setup = match patch.boot {
+    let mut setup = match boot {
         Some(boot) => boot_setup(&system, boot)?,
         None => Setup::default(),
     };
-    setup.asset_tag = patch.asset_tag.change().map(Option::unwrap_or_default);
-    setup.autostart = match patch.power_restore_policy {
+    setup.asset_tag = asset_tag.change().map(Option::unwrap_or_default);
+    setup.autostart = match power_restore_policy {
         None => None,
         Some(PowerRestorePolicyTypes::AlwaysOn) => Some(true),
         Some(PowerRestorePolicyTypes::AlwaysOff) => Some(false),
@@ -158,13 +193,18 @@ async fn change(rq: &Rq) -> Result<Outcome, Problem> {
             return Err(not_in_list("/PowerRestorePolicy", other.as_str()).into());
         }
     };
-    let indicator = indicator(&patch.location_indicator_active, &patch.indicator_led)?;
-    rq.hf.update_system(&rq.ctx, &id, SystemChange { setup, indicator }).await?;
+    let indicator = indicator(&location_indicator_active, &indicator_led)?;
+    rq.hf
+        .update_system(&rq.ctx, &id, SystemChange { setup, indicator })
+        .await?;
     Ok(Outcome::Done)
 }
 
 /// What the two properties for the same light ask for together.
-pub(super) fn indicator(active: &Prop<bool>, led: &Prop<IndicatorLED>) -> Result<Option<bool>, Error> {
+pub(super) fn indicator(
+    active: &Prop<bool>,
+    led: &Prop<IndicatorLED>,
+) -> Result<Option<bool>, Error> {
     let active = match active {
         Prop::Absent => None,
         Prop::Null => return Err(not_in_list("/LocationIndicatorActive", "null")),
@@ -179,7 +219,10 @@ pub(super) fn indicator(active: &Prop<bool>, led: &Prop<IndicatorLED>) -> Result
     };
     match (active, led) {
         (Some(active), Some(led)) if active != led => Err(Error::new(
-            ErrorKind::PropertyConflict { property: "/LocationIndicatorActive".into(), with: "/IndicatorLED".into() },
+            ErrorKind::PropertyConflict {
+                property: "/LocationIndicatorActive".into(),
+                with: "/IndicatorLED".into(),
+            },
             "Both name the same light and do not agree.",
         )),
         (active, led) => Ok(active.or(led)),
@@ -194,17 +237,24 @@ fn boot_setup(system: &System, patch: BootPatch) -> Result<Setup, Error> {
     const TARGET: &str = "/Boot/BootSourceOverrideTarget";
     const ENABLED: &str = "/Boot/BootSourceOverrideEnabled";
     const MODE: &str = "/Boot/BootSourceOverrideMode";
+    let BootPatch {
+        boot_source_override_enabled,
+        boot_source_override_target,
+        boot_source_override_mode,
+        http_boot_uri,
+        boot_order,
+    } = patch;
     let now = system.machine.boot.over;
 
-    let target = match patch.boot_source_override_target {
+    let target = match boot_source_override_target {
         Prop::Absent => None,
         Prop::Null => return Err(not_in_list(TARGET, "null")),
         Prop::Value(BootSource::None) => Some(None),
-        Prop::Value(wanted) => {
-            Some(Some(boot_target(&wanted).ok_or_else(|| not_in_list(TARGET, wanted.as_str()))?))
-        }
+        Prop::Value(wanted) => Some(Some(
+            boot_target(&wanted).ok_or_else(|| not_in_list(TARGET, wanted.as_str()))?,
+        )),
     };
-    let enabled = match patch.boot_source_override_enabled {
+    let enabled = match boot_source_override_enabled {
         Prop::Absent => None,
         Prop::Null => return Err(not_in_list(ENABLED, "null")),
         Prop::Value(BootSourceOverrideEnabled::Disabled) => Some(None),
@@ -216,7 +266,10 @@ fn boot_setup(system: &System, patch: BootPatch) -> Result<Setup, Error> {
         (None, None) => None,
         (_, Some(None)) | (Some(None), None) => Some(None),
         (Some(Some(target)), Some(Some(once))) => Some(Some(BootOverride { target, once })),
-        (Some(Some(target)), None) => Some(Some(BootOverride { target, once: now.is_none_or(|o| o.once) })),
+        (Some(Some(target)), None) => Some(Some(BootOverride {
+            target,
+            once: now.is_none_or(|o| o.once),
+        })),
         (None, Some(Some(once))) => match now {
             Some(over) => Some(Some(BootOverride { once, ..over })),
             None => return Err(conflict(ENABLED, TARGET)),
@@ -224,7 +277,7 @@ fn boot_setup(system: &System, patch: BootPatch) -> Result<Setup, Error> {
         (Some(None), Some(Some(_))) => return Err(conflict(ENABLED, TARGET)),
     };
 
-    let mode = match patch.boot_source_override_mode {
+    let mode = match boot_source_override_mode {
         Prop::Absent => None,
         Prop::Null => return Err(not_in_list(MODE, "null")),
         Prop::Value(BootSourceOverrideMode::Legacy) => Some(BootMode::Legacy),
@@ -232,12 +285,16 @@ fn boot_setup(system: &System, patch: BootPatch) -> Result<Setup, Error> {
         Prop::Value(other) => return Err(not_in_list(MODE, other.as_str())),
     };
 
-    let order = match patch.boot_order {
+    let order = match boot_order {
         None => None,
         Some(order) => {
             let mut ids = Vec::new();
             // A null takes an entry out of an array (DSP0266, "PATCH on array properties").
-            for (at, id) in order.iter().enumerate().filter_map(|(at, id)| Some((at, id.as_ref()?))) {
+            for (at, id) in order
+                .iter()
+                .enumerate()
+                .filter_map(|(at, id)| Some((at, id.as_ref()?)))
+            {
                 let pointer = format!("/Boot/BootOrder/{at}");
                 ids.push(BootOptionId::parse(id).map_err(|_| not_in_list(pointer, id))?);
             }
@@ -245,16 +302,30 @@ fn boot_setup(system: &System, patch: BootPatch) -> Result<Setup, Error> {
         }
     };
 
-    Ok(Setup { over, mode, order, http_uri: patch.http_boot_uri.change(), ..Setup::default() })
+    Ok(Setup {
+        over,
+        mode,
+        order,
+        http_uri: http_boot_uri.change(),
+        ..Setup::default()
+    })
 }
 
 fn not_in_list(pointer: impl Into<std::borrow::Cow<'static, str>>, value: &str) -> Error {
-    Error::invalid(pointer, value, Invalid::NotInList, "This system does not take that value.")
+    Error::invalid(
+        pointer,
+        value,
+        Invalid::NotInList,
+        "This system does not take that value.",
+    )
 }
 
 fn conflict(property: &'static str, with: &'static str) -> Error {
     Error::new(
-        ErrorKind::PropertyConflict { property: property.into(), with: with.into() },
+        ErrorKind::PropertyConflict {
+            property: property.into(),
+            with: with.into(),
+        },
         "An override needs something to boot from.",
     )
 }
@@ -265,7 +336,15 @@ async fn reset(rq: &Rq) -> Result<Outcome, Problem> {
     let wanted = match &reset_type {
         Some(wanted) => wanted.as_str(),
         // Required by what we publish as allowable; a service may choose a default, but a wrong guess cuts somebody's power.
-        None => return Err(Error::invalid("/ResetType", "", Invalid::Missing, "Say how to reset the system.").into()),
+        None => {
+            return Err(Error::invalid(
+                "/ResetType",
+                "",
+                Invalid::Missing,
+                "Say how to reset the system.",
+            )
+            .into());
+        }
     };
     let reset = ResetType::from_name(wanted).ok_or_else(|| not_in_list("/ResetType", wanted))?;
     if !rq.hf.system(&rq.ctx, &id)?.reset_types().contains(&reset) {
@@ -306,7 +385,8 @@ pub(super) fn power_state(power: Power) -> PowerState {
 pub(super) fn status(system: &System) -> Status {
     if !system.reachable {
         let seen = system.seen.to_string();
-        let message = hawkfish_redfish::message::hawkfish("HostUnreachable", &[system.host.as_str(), &seen]);
+        let message =
+            hawkfish_redfish::message::hawkfish("HostUnreachable", &[system.host.as_str(), &seen]);
         return Status {
             state: Prop::Value(State::UnavailableOffline),
             health: Prop::Value(Health::Warning),
@@ -328,8 +408,16 @@ pub(super) fn status(system: &System) -> Status {
         Power::Paused => State::Quiesced,
         Power::Off => State::StandbyOffline,
     };
-    let health = if system.machine.crashed { Health::Critical } else { Health::OK };
-    Status { state: Prop::Value(state), health: Prop::Value(health), ..Default::default() }
+    let health = if system.machine.crashed {
+        Health::Critical
+    } else {
+        Health::OK
+    };
+    Status {
+        state: Prop::Value(state),
+        health: Prop::Value(health),
+        ..Default::default()
+    }
 }
 
 fn source(target: BootTarget) -> BootSource {
@@ -362,7 +450,10 @@ fn mode(mode: BootMode) -> BootSourceOverrideMode {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a machine with 2^53 KiB of memory is not near")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a machine with 2^53 KiB of memory is not near"
+)]
 fn gibibytes(kibibytes: u64) -> f64 {
     kibibytes as f64 / f64::from(1 << 20)
 }

@@ -15,7 +15,11 @@ pub(crate) const COLLECTION: Resource = Resource {
     get: Some(|rq| {
         Box::pin(async move {
             let systems = rq.hf.systems(&rq.ctx);
-            Ok(Content::collection(rq, "Managers", systems.iter().map(|s| s.id.as_str())))
+            Ok(Content::collection(
+                rq,
+                "Managers",
+                systems.iter().map(|s| s.id.as_str()),
+            ))
         })
     }),
     version: Some(|rq| Ok(rq.hf.inventory().membership())),

@@ -126,22 +126,9 @@ fn check_types(types: Option<Vec<AccountTypes>>) -> Result<(), Problem> {
     }
 }
 
-/// What HawkFish does not keep cannot be set.
-fn refuse_expiration<T>(value: &Prop<T>, property: &'static str) -> Result<(), Problem> {
-    match value {
-        Prop::Absent | Prop::Null => Ok(()),
-        Prop::Value(_) => {
-            let message = "Neither accounts nor passwords expire here.";
-            Err(Error::invalid(property, "", Invalid::ReadOnly, message).into())
-        }
-    }
-}
-
 async fn create(rq: &Rq) -> Result<Outcome, Problem> {
     let wanted: ManagerAccountCreate = rq.body()?;
     check_types(wanted.account_types)?;
-    refuse_expiration(&wanted.password_expiration, "/PasswordExpiration")?;
-    refuse_expiration(&wanted.account_expiration, "/AccountExpiration")?;
     if wanted.locked == Some(true) {
         let message = "An account is locked by failing to log in, and can only be unlocked.";
         return Err(Error::invalid("/Locked", "true", Invalid::NotInList, message).into());

@@ -27,7 +27,7 @@ pub const FILE: Resource = Resource {
 };
 
 /// Where our own registry stands as a whole.
-const DOCUMENT: &str = "/redfish/v1/Registries/HawkFish/HawkFish.json";
+const DOCUMENT: &str = "/redfish/v1/Registries/HawkFish/HawkFish.1.0.0";
 
 /// Our own registry.
 pub const HAWKFISH: Resource = Resource {

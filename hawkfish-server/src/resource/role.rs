@@ -80,14 +80,13 @@ fn privileges(
 }
 
 async fn create(rq: &Rq) -> Result<Outcome, Problem> {
-    let wanted: RoleCreate = rq.body()?;
-    if let Some(other) = wanted.oem_privileges.unwrap_or_default().first() {
-        let message = "There are no such privileges here.";
-        return Err(Error::invalid("/OemPrivileges", other, Invalid::NotInList, message).into());
-    }
+    let RoleCreate {
+        role_id,
+        assigned_privileges,
+    } = rq.body()?;
     let new = NewRole {
-        id: wanted.role_id,
-        privileges: privileges(wanted.assigned_privileges.unwrap_or_default())?,
+        id: role_id,
+        privileges: privileges(assigned_privileges.unwrap_or_default())?,
     };
     let role = rq.hf.accounts().create_role(&rq.ctx, new).await?;
     Ok(Outcome::Created {
@@ -98,10 +97,10 @@ async fn create(rq: &Rq) -> Result<Outcome, Problem> {
 }
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {
-    let patch: RolePatch = rq.body()?;
-    let wanted = patch
-        .assigned_privileges
-        .map(|all| privileges(all.into_iter().flatten()));
+    let RolePatch {
+        assigned_privileges,
+    } = rq.body()?;
+    let wanted = assigned_privileges.map(|all| privileges(all.into_iter().flatten()));
     let change = RoleChange {
         privileges: wanted.transpose()?,
     };

@@ -9,8 +9,8 @@ use hawkfish_core::media::{InsertMedia, TransferProtocol};
 use hawkfish_core::tasks::Task;
 use hawkfish_redfish::model::Prop;
 use hawkfish_redfish::model::virtual_media::{
-    Actions, ConnectedVia, EjectMediaAction, InsertMediaAction, InsertMediaParams, MediaType, TransferMethod,
-    TransferProtocolType, VirtualMedia, VirtualMediaPatch,
+    Actions, ConnectedVia, EjectMediaAction, InsertMediaAction, InsertMediaParams, MediaType,
+    TransferMethod, TransferProtocolType, VirtualMedia, VirtualMediaPatch,
 };
 
 use super::computer_system::status;
@@ -28,7 +28,11 @@ const COLLECTION: Resource = Resource {
         Box::pin(async move {
             let system = rq.hf.system(&rq.ctx, &rq.id("system")?)?;
             let slots = system.machine.slots.iter();
-            Ok(Content::collection(rq, "Virtual media", slots.map(|s| s.id.as_str())))
+            Ok(Content::collection(
+                rq,
+                "Virtual media",
+                slots.map(|s| s.id.as_str()),
+            ))
         })
     }),
     version: Some(|rq| Ok(rq.hf.system(&rq.ctx, &rq.id("system")?)?.generation)),
@@ -41,8 +45,16 @@ const RESOURCE: Resource = Resource {
     get: Some(|rq| Box::pin(read(rq))),
     patch: Some(|rq| Box::pin(change(rq))),
     actions: &[
-        Action { name: "VirtualMedia.InsertMedia", run: |rq| Box::pin(insert(rq)), needs: None },
-        Action { name: "VirtualMedia.EjectMedia", run: |rq| Box::pin(eject(rq)), needs: None },
+        Action {
+            name: "VirtualMedia.InsertMedia",
+            run: |rq| Box::pin(insert(rq)),
+            needs: None,
+        },
+        Action {
+            name: "VirtualMedia.EjectMedia",
+            run: |rq| Box::pin(eject(rq)),
+            needs: None,
+        },
     ],
     version: Some(|rq| Ok(rq.hf.system(&rq.ctx, &rq.id("system")?)?.generation)),
     ..Resource::NONE
@@ -53,11 +65,15 @@ pub(crate) const SYSTEM_COLLECTION: Resource = COLLECTION;
 /// A slot of a system.
 pub(crate) const SYSTEM: Resource = RESOURCE;
 /// The slots of a manager.
-pub(crate) const MANAGER_COLLECTION: Resource =
-    Resource { uri: "/redfish/v1/Managers/{system}/VirtualMedia", ..COLLECTION };
+pub(crate) const MANAGER_COLLECTION: Resource = Resource {
+    uri: "/redfish/v1/Managers/{system}/VirtualMedia",
+    ..COLLECTION
+};
 /// A slot of a manager.
-pub(crate) const MANAGER: Resource =
-    Resource { uri: "/redfish/v1/Managers/{system}/VirtualMedia/{slot}", ..RESOURCE };
+pub(crate) const MANAGER: Resource = Resource {
+    uri: "/redfish/v1/Managers/{system}/VirtualMedia/{slot}",
+    ..RESOURCE
+};
 
 async fn read(rq: &Rq) -> Result<Content, Problem> {
     let system = rq.hf.system(&rq.ctx, &rq.id("system")?)?;
@@ -123,15 +139,22 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 }
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {
-    let patch: VirtualMediaPatch = rq.body()?;
-    match patch.verify_certificate {
+    let VirtualMediaPatch { verify_certificate } = rq.body()?;
+    match verify_certificate {
         Prop::Absent => {}
         Prop::Null => {
-            let error = Error::invalid("/VerifyCertificate", "null", Invalid::NotInList, "It is true or false.");
+            let error = Error::invalid(
+                "/VerifyCertificate",
+                "null",
+                Invalid::NotInList,
+                "It is true or false.",
+            );
             return Err(error.into());
         }
         Prop::Value(verify) => {
-            rq.hf.set_media_verification(&rq.ctx, &rq.id("system")?, &rq.id("slot")?, verify).await?;
+            rq.hf
+                .set_media_verification(&rq.ctx, &rq.id("system")?, &rq.id("slot")?, verify)
+                .await?;
         }
     }
     Ok(Outcome::Done)
@@ -144,13 +167,23 @@ async fn insert(rq: &Rq) -> Result<Outcome, Problem> {
         Problem::from(Error::invalid(property, value, Invalid::NotInList, why))
     };
     if params.inserted == Some(false) {
-        return Err(refuse("/Inserted", "false", "An image that is fetched is inserted."));
+        return Err(refuse(
+            "/Inserted",
+            "false",
+            "An image that is fetched is inserted.",
+        ));
     }
     let by_uri = rq.hf.system(&rq.ctx, &system)?.capabilities.media_by_uri;
     match (&params.transfer_method, by_uri) {
-        (None, _) | (Some(TransferMethod::Stream), true) | (Some(TransferMethod::Upload), false) => {}
+        (None, _)
+        | (Some(TransferMethod::Stream), true)
+        | (Some(TransferMethod::Upload), false) => {}
         (Some(other), _) => {
-            return Err(refuse("/TransferMethod", other.as_str(), "Images do not reach this system that way."));
+            return Err(refuse(
+                "/TransferMethod",
+                other.as_str(),
+                "Images do not reach this system that way.",
+            ));
         }
     }
     let transfer_protocol = match &params.transfer_protocol_type {
@@ -158,7 +191,11 @@ async fn insert(rq: &Rq) -> Result<Outcome, Problem> {
         Some(TransferProtocolType::HTTP) => Some(TransferProtocol::Http),
         Some(TransferProtocolType::HTTPS) => Some(TransferProtocol::Https),
         Some(other) => {
-            return Err(refuse("/TransferProtocolType", other.as_str(), "Images are fetched by HTTP or HTTPS."));
+            return Err(refuse(
+                "/TransferProtocolType",
+                other.as_str(),
+                "Images are fetched by HTTP or HTTPS.",
+            ));
         }
     };
     let what = InsertMedia {
@@ -184,6 +221,8 @@ fn outcome(task: &Task) -> Result<Outcome, Problem> {
 }
 
 async fn eject(rq: &Rq) -> Result<Outcome, Problem> {
-    rq.hf.eject_media(&rq.ctx, &rq.id("system")?, &rq.id("slot")?).await?;
+    rq.hf
+        .eject_media(&rq.ctx, &rq.id("system")?, &rq.id("slot")?)
+        .await?;
     Ok(Outcome::Done)
 }
