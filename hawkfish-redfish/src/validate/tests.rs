@@ -49,7 +49,7 @@ fn a_patch_is_told_everything_that_is_wrong_with_it() {
         "HostingRoles": ["BareMetalServer"],
         "Boot": {
             "BootSourceOverrideTarget": "Moon",
-            "BootOrder": "a",
+            "BootOrder": {"a": 1},
             "BootOptions": {"@odata.id": "/x"},
             "HttpBootUri": "not a uri",
             "BootNext": ["a"],
@@ -75,7 +75,7 @@ fn a_patch_is_told_everything_that_is_wrong_with_it() {
                     value: shown("Moon")
                 }
             ),
-            ("/Boot/BootOrder".into(), t("a")),
+            ("/Boot/BootOrder".into(), t("{...}")),
             ("/Boot/BootOptions".into(), Problem::NotWritable),
             (
                 "/Boot/HttpBootUri".into(),
@@ -83,7 +83,7 @@ fn a_patch_is_told_everything_that_is_wrong_with_it() {
                     value: shown("not a uri")
                 }
             ),
-            ("/Boot/BootNext".into(), t("[...]")),
+            ("/Boot/BootNext".into(), Problem::NotWritable),
             ("/Boot/Foo~1Bar".into(), Problem::Unknown),
         ]
     );

@@ -212,7 +212,7 @@ fn a_patch_tells_leaving_from_clearing_from_setting() {
     let body = json!({"AssetTag": null, "Boot": {"BootSourceOverrideTarget": "Pxe", "BootOrder": ["a", null]}});
     let patch: ComputerSystemPatch = serde_json::from_value(body.clone()).unwrap();
     assert_eq!(patch.asset_tag.clone().change(), Some(None));
-    assert_eq!(patch.host_name.clone().change(), None);
+    assert_eq!(patch.indicator_led.clone().change(), None);
     let boot = patch.boot.clone().unwrap();
     assert_eq!(boot.boot_source_override_target, BootSource::Pxe.into());
     assert_eq!(boot.boot_order, Some(vec![Some("a".into()), None]));
