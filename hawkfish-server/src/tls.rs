@@ -101,7 +101,8 @@ fn make(cert: &Path, key: &Path, listen: IpAddr) -> io::Result<()> {
             names.push(host.to_owned());
         }
     }
-    if !listen.is_unspecified() && !listen.is_loopback() {
+    // Also for another loopback address than the usual two; otherwise it would be made anew at each start.
+    if !listen.is_unspecified() && !names.contains(&listen.to_string()) {
         names.push(listen.to_string());
     }
     let mut params = rcgen::CertificateParams::new(names).map_err(io::Error::other)?;
@@ -174,6 +175,9 @@ mod tests {
         let moved = made("192.0.2.7");
         assert_ne!(moved, first);
         assert_eq!(made("192.0.2.7"), moved);
+        let loopback = made("127.0.0.2");
+        assert_ne!(loopback, moved);
+        assert_eq!(made("127.0.0.2"), loopback);
     }
 
     #[test]
