@@ -38,7 +38,7 @@ impl fmt::Debug for Session {
 }
 
 /// The value of `Authorization` for Basic (RFC 7617, in UTF-8).
-pub(crate) fn basic(user: &str, password: &str) -> HeaderValue {
+pub fn basic(user: &str, password: &str) -> HeaderValue {
     let coded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
     let mut value = HeaderValue::try_from(format!("Basic {coded}"))
         .unwrap_or_else(|_| unreachable!("base64 is plain ASCII"));

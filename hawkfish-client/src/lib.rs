@@ -38,6 +38,7 @@ mod wire;
 pub use hawkfish_redfish as redfish;
 
 pub use self::{
+    auth::basic as basic_authorization,
     client::{Builder, Client},
     collection::{Member, Members},
     error::{Answered, Error, Kind},

@@ -3,7 +3,9 @@
 use std::io::Read as _;
 
 use clap::{Args, Subcommand};
-use hawkfish_client::{Client, Etag, Request, Response};
+use hawkfish_client::{Client, Etag, Request};
+use http::HeaderValue;
+use http::header::ACCEPT;
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
@@ -61,7 +63,11 @@ pub(crate) struct Change {
 pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> Result<()> {
     let (outcome, waiting) = match command {
         Command::Get { uri } => {
-            let answer: Response = client.call(Request::get(uri)).await?;
+            // Not everything is JSON: $metadata is XML.
+            let accept = HeaderValue::from_static("application/json, */*;q=0.5");
+            let answer = client
+                .call(Request::get(uri).header(ACCEPT, accept))
+                .await?;
             return output.raw(&answer);
         }
         Command::Patch(change) => {

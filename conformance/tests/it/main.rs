@@ -1,0 +1,6 @@
+//! The cases against the simulator, against services with one defect each, and the shape of the workspace.
+
+mod arrows;
+mod defects;
+mod program;
+mod simulator;
