@@ -276,9 +276,7 @@ impl Fixture for Lab {
 
     async fn is_up(&self, key: MachineKey) -> bool {
         let serial = self.serial(key);
-        let Some((_, since_boot)) = serial.rsplit_once("HAWKFISH-BOOT ") else {
-            return false;
-        };
+        let since_boot = serial.rsplit("HAWKFISH-BOOT ").next().unwrap_or_default();
         let domains = self.domains.lock().expect("domains");
         let is_linux = domains.iter().any(|d| d.key == key && d.is_linux);
         // The Linux of the lab hears the power button once it ticks.
