@@ -100,33 +100,23 @@ fn media(settings: &Settings) -> Result<MediaSettings> {
 }
 
 async fn hosts(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Hosts, Machines)> {
-    match settings.backend {
-        BackendChoice::Sim => simulated(settings, clock, None),
-        BackendChoice::Libvirt => {
-            let (hosts, told) = connect(settings, clock).await?;
-            Ok((hosts, Machines::Libvirt(told)))
-        }
-        BackendChoice::Auto => {
-            let (hosts, told) = match connect(settings, clock).await {
-                Ok(connected) => connected,
-                Err(error) => return simulated(settings, clock, Some(error.message().to_owned())),
-            };
-            if told.iter().any(|(_, reason)| reason.is_none()) {
-                return Ok((hosts, Machines::Libvirt(told)));
-            }
-            for (_, backend) in &hosts {
-                backend.close().await;
-            }
-            let because = told.into_iter().map(|(uri, reason)| {
-                format!(
-                    "libvirt does not answer at {uri}: {}",
-                    reason.unwrap_or_default()
-                )
-            });
-            let because = because.collect::<Vec<_>>().join("; ");
-            simulated(settings, clock, Some(because))
-        }
+    if settings.backend == BackendChoice::Sim {
+        return simulated(settings, clock, None);
     }
+    let told = probe(&settings.libvirt_uris).await;
+    let none = told.iter().all(|(_, reason)| reason.is_some());
+    if settings.backend == BackendChoice::Auto && none {
+        let because = told.into_iter().map(|(uri, reason)| {
+            let reason = reason.unwrap_or_default();
+            format!("libvirt does not answer at {uri}: {reason}")
+        });
+        let because = because.collect::<Vec<_>>().join("; ");
+        return simulated(settings, clock, Some(because));
+    }
+    Ok((
+        connect(&settings.libvirt_uris, clock)?,
+        Machines::Libvirt(told),
+    ))
 }
 
 fn simulated(
@@ -148,41 +138,46 @@ fn simulated(
     Ok((vec![(HostId::parse("sim")?, backend)], machines))
 }
 
-/// The libvirts to manage, each with the reason for which it does not answer.
-#[cfg(feature = "libvirt")]
-async fn connect(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Hosts, Vec<(String, Option<String>)>)> {
-    use hawkfish_core::backend::libvirt::{LibvirtBackend, LibvirtSettings};
-    let mut taken = BTreeSet::new();
-    let mut hosts: Hosts = Vec::new();
-    let mut told = Vec::new();
-    for uri in &settings.libvirt_uris {
-        let backend: Arc<dyn Backend> =
-            LibvirtBackend::new(LibvirtSettings::new(uri), Arc::clone(clock));
-        let answer = tokio::time::timeout(PATIENCE, backend.host()).await;
-        let reason = match answer {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(error.message().to_owned()),
-            Err(_elapsed) => Some("it takes too long".to_owned()),
-        };
-        told.push((uri.clone(), reason));
-        hosts.push((host_id(uri, &mut taken)?, backend));
-    }
-    Ok((hosts, told))
-}
-
 /// How long a libvirt may take to answer before the service starts without it.
 #[cfg(feature = "libvirt")]
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Without libvirt compiled in there is none to connect to.
+/// Which libvirts do not answer, and why.
+#[cfg(feature = "libvirt")]
+async fn probe(uris: &[String]) -> Vec<(String, Option<String>)> {
+    let asked = uris.iter().map(|uri| async move {
+        let answer = hawkfish_core::backend::libvirt::probe(uri, PATIENCE).await;
+        (
+            uri.clone(),
+            answer.err().map(|error| error.message().to_owned()),
+        )
+    });
+    futures::future::join_all(asked).await
+}
+
+/// All of them; those that do not answer yet are tried again and again.
+#[cfg(feature = "libvirt")]
+fn connect(uris: &[String], clock: &Arc<dyn Clock>) -> Result<Hosts> {
+    use hawkfish_core::backend::libvirt::{LibvirtBackend, LibvirtSettings};
+    let mut taken = BTreeSet::new();
+    let one = |uri: &String| {
+        let id = host_id(uri, &mut taken)?;
+        let backend = LibvirtBackend::connect(LibvirtSettings::new(uri), Arc::clone(clock));
+        Ok((id, backend as Arc<dyn Backend>))
+    };
+    uris.iter().map(one).collect()
+}
+
 #[cfg(not(feature = "libvirt"))]
-async fn connect(
-    _: &Settings,
-    _: &Arc<dyn Clock>,
-) -> Result<(Hosts, Vec<(String, Option<String>)>)> {
+async fn probe(uris: &[String]) -> Vec<(String, Option<String>)> {
+    let reason = "this program was built without libvirt";
+    uris.iter()
+        .map(|uri| (uri.clone(), Some(reason.to_owned())))
+        .collect()
+}
+
+#[cfg(not(feature = "libvirt"))]
+fn connect(_: &[String], _: &Arc<dyn Clock>) -> Result<Hosts> {
     Err(Error::unsupported(
         "libvirt (this program was built without it)",
     ))

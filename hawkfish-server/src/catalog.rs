@@ -560,10 +560,12 @@ impl Catalog {
                 Verb::Patch => {
                     let now = service.catalog.current(&rq).await?;
                     checks::overrides(resource, &rq)?;
+                    checks::fill_arrays(&mut rq.body, &now, true);
                     let findings = validate::patch(resource.entity, &rq.body);
                     let findings = checks::and_here(findings, &rq.body, &now, None);
                     if findings.is_empty() {
-                        checks::whole_arrays(&mut rq.body, &now);
+                        checks::fill_arrays(&mut rq.body, &now, false);
+                        checks::cut_arrays(&mut rq.body);
                     }
                     findings
                 }
@@ -628,12 +630,7 @@ impl Catalog {
                 if unchanged {
                     return Ok(respond::not_modified(entry, &now));
                 }
-                Ok(respond::representation(
-                    entry,
-                    &now,
-                    StatusCode::OK,
-                    rq.head,
-                ))
+                Ok(respond::representation(entry, &now, StatusCode::OK))
             }
             Rendered::Answer(outcome) => self.conclude(rq, entry, Verb::Get, outcome).await,
         }
@@ -650,7 +647,7 @@ impl Catalog {
         match outcome {
             Outcome::Done if verb == Verb::Patch => {
                 let now = self.current(rq).await?;
-                Ok(respond::representation(entry, &now, StatusCode::OK, false))
+                Ok(respond::representation(entry, &now, StatusCode::OK))
             }
             Outcome::Done => Ok(respond::no_content()),
             Outcome::Created { uri, headers, with } => {

@@ -29,6 +29,7 @@ use tracing::Instrument as _;
 use crate::app::Shared;
 use crate::catalog::{Asked, Catalog, plain_path};
 use crate::problem::Problem;
+use crate::respond;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -126,6 +127,9 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Request<B
             } else {
                 inner.oneshot(asked).instrument(span.clone()).await?
             };
+            if method == Method::HEAD {
+                respond::behead(&mut response);
+            }
             let status = response.status();
             finish(&shared, &mut response, shown.ok(), peer);
             let microseconds = began.elapsed().as_micros();

@@ -179,17 +179,8 @@ pub(crate) fn representation(
     entry: &Entry,
     now: &Representation,
     status: StatusCode,
-    head: bool,
 ) -> Response<Body> {
-    let mut response = if head {
-        let mut response = Response::new(Body::empty());
-        response
-            .headers_mut()
-            .insert(CONTENT_LENGTH, now.bytes.len().into());
-        response
-    } else {
-        Response::new(Body::from(now.bytes.clone()))
-    };
+    let mut response = Response::new(Body::from(now.bytes.clone()));
     *response.status_mut() = status;
     response
         .headers_mut()
@@ -214,7 +205,7 @@ pub(crate) fn created(
     headers: Vec<(HeaderName, HeaderValue)>,
     with: Map<String, Value>,
 ) -> Result<Response<Body>, Problem> {
-    let mut response = representation(entry, now, StatusCode::CREATED, false);
+    let mut response = representation(entry, now, StatusCode::CREATED);
     if !with.is_empty() {
         let mut body: Map<String, Value> = serde_json::from_slice(&now.bytes)
             .map_err(|error| Problem::internal(error.to_string()))?;
@@ -239,6 +230,8 @@ pub(crate) async fn started(rq: &Rq, task: &TaskId) -> Result<Response<Body>, Pr
     let mut body: Map<String, Value> =
         serde_json::from_slice(&now.bytes).map_err(|error| Problem::internal(error.to_string()))?;
     body.insert("@odata.id".into(), monitor.as_str().into());
+    // The tag is that of the task, not of this answer.
+    body.shift_remove("@odata.etag");
     let mut response = json(StatusCode::ACCEPTED, &Value::Object(body));
     let location = HeaderValue::try_from(monitor).map_err(|e| Problem::internal(e.to_string()))?;
     response.headers_mut().insert(LOCATION, location);
@@ -280,6 +273,17 @@ pub(crate) fn content_type(media_type: &'static str) -> HeaderValue {
         "application/json" => JSON,
         other => HeaderValue::try_from(format!("{other}; charset=utf-8"))
             .expect("a media type of the catalog"),
+    }
+}
+
+/// Leaves of an answer what HEAD gives: its headers, with the length of the body that is not sent.
+pub(crate) fn behead(response: &mut Response<Body>) {
+    let body = std::mem::replace(response.body_mut(), Body::empty());
+    if let Some(length) = hyper::body::Body::size_hint(&body)
+        .exact()
+        .filter(|length| *length > 0)
+    {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
 }
 

@@ -397,7 +397,8 @@ fn command() -> Command {
                 .long(key.name)
                 .value_name(key.value)
                 .help(help)
-                .action(action),
+                .action(action)
+                .allow_negative_numbers(true),
         );
     }
     command

@@ -349,27 +349,40 @@ fn absent(body: &Map<String, Value>, current: &Value, above: &str, found: &mut V
     }
 }
 
-/// What arrays in a PATCH come to: `{}` keeps the element that stands there, null takes it away, and what is not named is cut off (DSP0266, "PATCH
-/// (update)"). Handlers see the whole array as it is to be.
-pub(super) fn whole_arrays(body: &mut Map<String, Value>, now: &Representation) {
+/// Puts into the arrays of a PATCH what `{}` stands for: the element that is there (DSP0266, "PATCH (update)"). With `plain`, only where that is no
+/// object, so that the whole can be held against the schema: of an object some members cannot be written.
+pub(super) fn fill_arrays(body: &mut Map<String, Value>, now: &Representation, plain: bool) {
     if let Ok(Value::Object(current)) = serde_json::from_slice(&now.bytes) {
-        fill_arrays(body, &current);
+        each_array(body, Some(&current), &mut |items, current| {
+            for (item, old) in items.iter_mut().zip(current) {
+                let kept = item.as_object().is_some_and(Map::is_empty);
+                if kept && !(plain && old.is_object()) {
+                    *item = old.clone();
+                }
+            }
+        });
     }
 }
 
-fn fill_arrays(body: &mut Map<String, Value>, current: &Map<String, Value>) {
+/// Takes out of the arrays of a PATCH what null asks to be removed. Handlers see arrays as they are to be.
+pub(super) fn cut_arrays(body: &mut Map<String, Value>) {
+    each_array(body, None, &mut |items, _| {
+        items.retain(|item| !item.is_null() && item.as_object().is_none_or(|one| !one.is_empty()));
+    });
+}
+
+fn each_array(
+    body: &mut Map<String, Value>,
+    current: Option<&Map<String, Value>>,
+    act: &mut impl FnMut(&mut Vec<Value>, &[Value]),
+) {
     for (name, value) in body {
-        match (value, current.get(name)) {
-            (Value::Object(below), Some(Value::Object(current))) => fill_arrays(below, current),
-            (Value::Array(items), current) => {
+        let current = current.and_then(|current| current.get(name));
+        match value {
+            Value::Object(below) => each_array(below, current.and_then(Value::as_object), act),
+            Value::Array(items) => {
                 let current = current.and_then(Value::as_array);
-                let old = |index: usize| current.and_then(|all| all.get(index)).cloned();
-                let sent = std::mem::take(items).into_iter().enumerate();
-                items.extend(sent.filter_map(|(index, item)| match item {
-                    Value::Null => None,
-                    Value::Object(empty) if empty.is_empty() => old(index),
-                    other => Some(other),
-                }));
+                act(items, current.map_or(&[], Vec::as_slice));
             }
             _ => {}
         }

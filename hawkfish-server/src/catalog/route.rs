@@ -124,42 +124,46 @@ impl Routes {
             return None;
         }
         let path = path.strip_suffix('/').unwrap_or(path);
+        let segments = path.strip_prefix('/')?;
         let mut params = Params::default();
-        let mut node = 0;
-        let mut at = 0;
-        // Where the resource ends and `/Actions/…` or `/Members` begins.
-        let mut ends = Vec::with_capacity(12);
-        for segment in path.strip_prefix('/')?.split('/') {
-            let from = at + 1;
-            at = from + segment.len();
-            if segment.is_empty() {
-                return None;
-            }
-            node = match self.0[node].literals.get(segment) {
-                Some(next) => *next,
-                None => {
-                    let (name, next) = self.0[node].param?;
-                    if !name.is_empty() {
-                        params.push(name, from..at);
-                    }
-                    next
-                }
-            };
-            ends.push(at);
-        }
+        let node = self.walk(0, path, path.len() - segments.len(), &mut params)?;
         let (entry, target) = self.0[node].leaf?;
         let tail = match target {
             Target::Resource => 0,
             Target::Members => 1,
             Target::Action(_) | Target::UnknownAction => 2,
         };
-        let end = ends[ends.len() - 1 - tail];
+        let uri = path.rsplitn(tail + 1, '/').last().unwrap_or_default();
         Some(Route {
             entry,
             target,
-            uri: path[..end].into(),
+            uri: uri.into(),
             params,
         })
+    }
+
+    /// The leaf that the segments from `from` on lead to. A literal goes before a variable; where it leads nowhere, the variable is tried.
+    fn walk(&self, node: usize, path: &str, from: usize, params: &mut Params) -> Option<usize> {
+        if from > path.len() {
+            return self.0[node].leaf.map(|_| node);
+        }
+        let to = path[from..].find('/').map_or(path.len(), |at| from + at);
+        let segment = &path[from..to];
+        if segment.is_empty() {
+            return None;
+        }
+        if let Some(next) = self.0[node].literals.get(segment) {
+            let before = params.count;
+            if let Some(leaf) = self.walk(*next, path, to + 1, params) {
+                return Some(leaf);
+            }
+            params.count = before;
+        }
+        let (name, next) = self.0[node].param?;
+        if !name.is_empty() {
+            params.push(name, from..to);
+        }
+        self.walk(next, path, to + 1, params)
     }
 }
 

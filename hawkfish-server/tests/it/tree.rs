@@ -1,0 +1,98 @@
+//! The tree as a whole: everything that is linked is there, is what it says, and is as its schema says (which the service enforces in tests).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hawkfish_redfish::validate;
+use hawkfish_server::resource;
+use serde_json::Value;
+
+use crate::door::Door;
+
+fn links(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value.as_str() {
+                    Some(uri) if name == "@odata.id" || (name == "Uri" && uri.starts_with('/')) => {
+                        found.insert(uri.to_owned());
+                    }
+                    _ => links(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| links(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_link_leads_to_what_it_says() {
+    let door = Door::open().await;
+    let session = door
+        .log_in(crate::door::ADMIN.0, crate::door::ADMIN.1)
+        .await;
+    assert_eq!(session.status, 201);
+    let mut seen: BTreeMap<String, Value> = BTreeMap::new();
+    let mut open = BTreeSet::from(["/redfish/v1/".to_owned()]);
+    while let Some(uri) = open.pop_first() {
+        let (path, fragment) = uri.split_once('#').unwrap_or((&uri, ""));
+        if !seen.contains_key(path) {
+            let answer = door.read(path).await;
+            links(&answer.body, &mut open);
+            if let Some(id) = answer.body.get("@odata.id") {
+                assert_eq!(id, path);
+            }
+            if let Some(id) = answer.body.get("Id").filter(|_| path != "/redfish/v1/") {
+                assert_eq!(
+                    Some(id.as_str().unwrap()),
+                    path.rsplit('/').next(),
+                    "{path}"
+                );
+            }
+            seen.insert(path.to_owned(), answer.body);
+        }
+        assert!(seen[path].pointer(fragment).is_some(), "{uri}");
+        open.retain(|uri| !seen.contains_key(uri));
+    }
+    // Each resource of the list is reached, save those that no resource links to.
+    let hidden = [
+        "/redfish",
+        "/redfish/v1",
+        "/redfish/v1/odata",
+        "/redfish/v1/$metadata",
+        "/redfish/v1/TaskService/Tasks/{task}",
+        "/redfish/v1/TaskService/TaskMonitors/{task}",
+    ];
+    for resource in resource::ALL
+        .iter()
+        .filter(|resource| !hidden.contains(&resource.uri))
+    {
+        let like = |uri: &String| {
+            let (a, b): (Vec<_>, Vec<_>) =
+                (uri.split('/').collect(), resource.uri.split('/').collect());
+            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a == b || b.starts_with('{'))
+        };
+        assert!(seen.keys().any(like), "nothing leads to {}", resource.uri);
+    }
+}
+
+#[tokio::test]
+async fn the_list_agrees_with_what_is_said_to_be_served() {
+    for resource in resource::ALL
+        .iter()
+        .filter(|resource| !resource.entity.is_empty())
+    {
+        let entity = resource.entity;
+        let said =
+            validate::capabilities(entity).unwrap_or_else(|| panic!("{entity} is not served"));
+        assert_eq!(said.insertable, resource.create.is_some(), "{entity}");
+        assert_eq!(said.deletable, resource.delete.is_some(), "{entity}");
+        for action in resource.actions {
+            assert_eq!(
+                validate::action_name(entity, action.name),
+                Some(action.name),
+                "{entity}"
+            );
+        }
+    }
+}
