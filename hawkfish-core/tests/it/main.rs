@@ -6,5 +6,8 @@ mod behavior_libvirt;
 mod behavior_sim;
 #[cfg(feature = "libvirt")]
 mod lab;
+mod media;
+mod rig;
 mod sim;
 mod sim_props;
+mod systems;
