@@ -15,7 +15,7 @@ use http::{Request, Response};
 use tower::ServiceExt as _;
 
 use crate::HawkFish;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Resource};
 use crate::respond::{Validated, Validation};
 use crate::{layers, resource};
 
@@ -87,8 +87,18 @@ impl App {
     /// The service in front of `hf`.
     #[must_use]
     pub fn new(hf: HawkFish, options: Options) -> Self {
+        Self::serving(hf, options, resource::ALL)
+    }
+
+    /// A service that serves other resources than [`resource::ALL`].
+    #[must_use]
+    pub fn serving(
+        hf: HawkFish,
+        options: Options,
+        resources: &'static [&'static Resource],
+    ) -> Self {
         let shared = Arc::new(Shared {
-            catalog: Catalog::new(resource::ALL),
+            catalog: Catalog::new(resources),
             validated: Validated::new(options.validation),
             told: resource::task_monitor::Told::default(),
             requests: AtomicU64::new(1),

@@ -161,6 +161,8 @@ pub(crate) fn document(bytes: Bytes) -> Result<Representation, Problem> {
 
 fn describe(response: &mut Response<Body>, entry: &Entry, now: &Representation) {
     let headers = response.headers_mut();
+    // Room for these and for what the door adds, at once.
+    headers.reserve(14);
     headers.insert(ETAG, now.etag.clone());
     headers.insert(ALLOW, entry.allow.clone());
     let cache = if entry.resource.no_store {

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 #[derive(Debug, Default)]
-pub(crate) struct WriteLocks(Arc<Mutex<HashMap<Box<str>, Arc<AsyncMutex<()>>>>>);
+pub(crate) struct WriteLocks(Arc<Held>);
+
+type Held = Mutex<HashMap<Box<str>, Arc<AsyncMutex<()>>>>;
 
 /// Held while a URI is written.
 #[derive(Debug)]
 pub(crate) struct WriteGuard {
-    locks: Arc<Mutex<HashMap<Box<str>, Arc<AsyncMutex<()>>>>>,
+    locks: Arc<Held>,
     uri: Box<str>,
     guard: Option<OwnedMutexGuard<()>>,
 }

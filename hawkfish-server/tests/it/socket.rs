@@ -146,9 +146,11 @@ async fn a_hundred_megabytes_are_refused_and_the_answer_arrives() {
         let chunk = vec![b' '; 1024 * 1024];
         for _ in 0..100 {
             if write.write_all(&chunk).await.is_err() {
-                return;
+                break;
             }
         }
+        // Closed only by whoever takes it.
+        write
     });
     let mut answer = [0; 64];
     let got = tokio::time::timeout(Duration::from_secs(30), read.read(&mut answer))
