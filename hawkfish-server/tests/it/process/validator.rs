@@ -1,0 +1,146 @@
+//! DMTF's own validator against both backends.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use super::part;
+use super::server::{PASSWORD, Server, USER};
+
+/// What the validator counted.
+struct Counts {
+    passes: usize,
+    fails: usize,
+    /// The lines of its log that warn.
+    warnings: Vec<String>,
+}
+
+/// Runs the validator on all that a server serves, against DMTF's schema as the build reads it.
+fn validate(python: &Path, server: &Server) -> Counts {
+    let reports = server.folder().join("reports");
+    let done = Command::new(python.with_file_name("rf_service_validator"))
+        // One that is not there: otherwise a file of that name in the working directory would count.
+        .args(["--config", "/nonexistent", "--skipschema"])
+        .args(["--schema_directory", nv_redfish_schema::REDFISH_CSDL_DIR])
+        .arg("--logdir")
+        .arg(&reports)
+        .args(["--rhost", &server.url()])
+        .args(["--user", USER, "--password", PASSWORD])
+        .output()
+        .expect("the validator starts");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let log = log_in(&reports);
+    let told = |level: &str| -> Vec<String> {
+        let mark = format!(" - {level} - ");
+        let lines = log.lines().filter_map(|line| line.split_once(&mark));
+        lines.map(|(_, rest)| rest.to_owned()).collect()
+    };
+    let fails = told("FAIL");
+    assert!(
+        done.status.success() && fails.is_empty(),
+        "{fails:#?}\n{said}\n{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Counts {
+        passes: told("PASS").len(),
+        fails: fails.len(),
+        warnings: told("WARN"),
+    }
+}
+
+/// The validator writes a log into a folder named after the time.
+fn log_in(reports: &Path) -> String {
+    let runs = std::fs::read_dir(reports).expect("the validator reports");
+    let files = runs.flat_map(|run| std::fs::read_dir(run.unwrap().path()).unwrap());
+    let log = files.map(|file| file.unwrap().path());
+    let log = log.filter(|file| file.extension().is_some_and(|end| end == "log"));
+    log.map(|log| std::fs::read_to_string(log).unwrap())
+        .collect()
+}
+
+/// What is left out of newer schemas, and served all the same for clients that know nothing else.
+const OLD: [&str; 6] = [
+    "/IndicatorLED (",
+    "/ProcessorSummary/Status (",
+    "/MemorySummary/Status (",
+    "/Severity (",
+    "/VirtualMedia ([Link to: /redfish/v1/Managers/",
+    "/@odata.id (/redfish/v1/Managers/",
+];
+
+impl Counts {
+    #[track_caller]
+    fn are_good(&self, least: usize) {
+        assert_eq!(self.fails, 0);
+        assert!(self.passes >= least, "only {} passes", self.passes);
+        let known = |line: &&String| {
+            line.contains("deprecated") && OLD.iter().any(|old| line.contains(old))
+        };
+        let unknown: Vec<_> = self.warnings.iter().filter(|line| !known(line)).collect();
+        assert!(unknown.is_empty(), "{unknown:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_validator_finds_no_fault_with_simulated_systems() {
+    let Some(python) = part::python() else { return };
+    let server = Server::simulated(4, &[]);
+    let client = server.client().await;
+    let systems = client.members("/redfish/v1/Systems").await;
+    assert_eq!(systems.len(), 4);
+    // Not only what stands there at the start.
+    let change = json!({"AssetTag": "x-1", "Boot": {"BootSourceOverrideTarget": "Cd", "BootSourceOverrideEnabled": "Once"}});
+    client.patch(&systems[0], &change).await.unwrap().good();
+    let image = json!({"Image": "http://images.example/a.iso"});
+    let insert = format!(
+        "{}/VirtualMedia/Cd/Actions/VirtualMedia.InsertMedia",
+        systems[0]
+    );
+    client.post(&insert, &image).await.unwrap().good();
+    for (system, reset) in [
+        (&systems[0], "On"),
+        (&systems[1], "On"),
+        (&systems[1], "PowerCycle"),
+    ] {
+        let uri = format!("{system}/Actions/ComputerSystem.Reset");
+        client
+            .post(&uri, &json!({"ResetType": reset}))
+            .await
+            .unwrap()
+            .good();
+    }
+    let account = json!({"UserName": "somebody", "Password": "else-12345", "RoleId": "Operator"});
+    let accounts = "/redfish/v1/AccountService/Accounts";
+    client.post(accounts, &account).await.unwrap().good();
+    let tasks = client.members("/redfish/v1/TaskService/Tasks").await;
+    assert!(!tasks.is_empty());
+
+    validate(&python, &server).are_good(1500);
+}
+
+#[cfg(feature = "libvirt")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_validator_finds_no_fault_with_domains_of_libvirt() {
+    use super::lab::Lab;
+
+    let Some(python) = part::python() else { return };
+    let Some(lab) = Lab::up() else { return };
+    lab.define("idle", &["--cdrom-empty"]);
+    let running = lab.define("running", &["--efi", "--memory", "128"]);
+    lab.virsh(&["start", &running.name]);
+    let server = Server::libvirt(lab.uri(), &["--media-allow", "127.0.0.1"]);
+    let client = server.client().await;
+    let systems = client.members("/redfish/v1/Systems").await;
+    assert_eq!(systems.len(), 2);
+    let images = super::images::Images::serve();
+    let image = json!({"Image": images.open(&lab.iso("ANY", &[]))});
+    for system in &systems {
+        let insert = format!("{system}/VirtualMedia/Cd/Actions/VirtualMedia.InsertMedia");
+        client.post(&insert, &image).await.unwrap().good();
+        let change = json!({"Boot": {"BootSourceOverrideTarget": "Cd", "BootSourceOverrideEnabled": "Once"}});
+        client.patch(system, &change).await.unwrap().good();
+    }
+
+    validate(&python, &server).are_good(1000);
+}
