@@ -1,1 +1,17 @@
-//! Python bindings of HawkFish.
+//! `hawkfish._native`: what the Python package `hawkfish` is made of. Private; the package in `python/hawkfish` is the interface.
+//!
+//! JSON crosses as bytes: Python's own `json` makes its objects faster than we could from here.
+
+mod client;
+mod errors;
+mod runtime;
+mod validate;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(validate::validate, module)?)?;
+    module.add_class::<client::Client>()
+}

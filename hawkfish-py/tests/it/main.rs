@@ -1,0 +1,71 @@
+//! Runs the tests of the Python package, which are in Python, against the simulator.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use hawkfish_sim::{PASSWORD, USER, World};
+use jiff::SignedDuration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wheel_is_built_typed_and_passes_its_tests() {
+    let Some(python) = std::env::var_os("HAWKFISH_TEST_PYTHON").filter(|value| !value.is_empty())
+    else {
+        return skip("HAWKFISH_TEST_PYTHON");
+    };
+    let world = World::builder().systems(3).start().await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback_service(world.app().clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let mut tests = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("test"));
+    tests
+        .env("HAWKFISH_TEST_PYTHON", python)
+        .env("HAWKFISH_TEST_SERVICE", format!("{url} {USER} {PASSWORD}"))
+        .stdin(Stdio::null());
+    // What cargo tells its tests is not meant for the cargo that builds the wheel.
+    for (name, _) in std::env::vars()
+        .filter(|(name, _)| name.starts_with("CARGO_PKG") || name == "CARGO_MANIFEST_DIR")
+    {
+        tests.env_remove(name);
+    }
+    let mut tests = tokio::task::spawn_blocking(move || tests.output().unwrap());
+    // The clients of this world live in real time: its own goes along.
+    let output = loop {
+        match tokio::time::timeout(Duration::from_millis(20), &mut tests).await {
+            Ok(output) => break output.unwrap(),
+            Err(_still_running) => world.advance(SignedDuration::from_secs(1)).await.unwrap(),
+        }
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    // Tests that skipped themselves have proved nothing.
+    assert!(
+        text(&output.stdout).contains(" passed") && !text(&output.stdout).contains("skipped"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+fn skip(missing: &str) {
+    assert!(
+        std::env::var_os("HAWKFISH_TEST_REQUIRE").is_none_or(|value| value != "1"),
+        "{missing} is missing"
+    );
+    let what = format!("the tests of the Python package: {missing} is missing");
+    eprintln!("SKIPPED {what}");
+    if let Some(file) = std::env::var_os("HAWKFISH_TEST_SKIPS") {
+        use std::io::Write as _;
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file);
+        file.and_then(|mut file| writeln!(file, "{what}")).unwrap();
+    }
+}
