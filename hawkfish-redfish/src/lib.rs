@@ -3,6 +3,7 @@
 //! - [`model`]: typed resources, patch types, action parameters and enumerations.
 //! - [`validate`]: a body or a representation against what is served.
 //! - [`message`] and [`error`]: message objects and the error body that carries them.
+//! - [`query`]: `$filter`, `$select`, `$expand` and the other query parameters.
 //! - [`metadata`]: the OData `$metadata` document and JSON Schemas.
 //!
 //! What is served is said once, in `served.toml`; the facts about it come from DMTF's CSDL.
@@ -26,6 +27,7 @@ pub mod error;
 pub mod message;
 pub mod metadata;
 pub mod model;
+pub mod query;
 pub mod validate;
 
 mod table;
