@@ -13,7 +13,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
@@ -51,6 +51,8 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(bounds.max_connections));
     let server = Arc::new(server());
     let graceful = GracefulShutdown::new();
+    // Nothing is ever sent; that the sender is gone says that it is over for who has not asked for anything yet.
+    let (open, closing) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
     loop {
         let place = tokio::select! {
@@ -72,14 +74,17 @@ pub async fn serve(
         };
         let (app, acceptor) = (app.clone(), acceptor.clone());
         let (server, watcher) = (server.clone(), graceful.watcher());
+        let closing = closing.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection(app, stream, client, acceptor, &server, watcher).await {
+            let served = connection(app, stream, client, acceptor, &server, watcher, closing);
+            if let Err(error) = served.await {
                 tracing::debug!(%client, %error, "a connection ended badly");
             }
             drop(place);
         });
     }
     drop(listener);
+    drop(open);
     if tokio::time::timeout(DRAIN_TIME, graceful.shutdown())
         .await
         .is_err()
@@ -112,6 +117,7 @@ async fn connection(
     acceptor: Option<TlsAcceptor>,
     server: &auto::Builder<TokioExecutor>,
     watcher: hyper_util::server::graceful::Watcher,
+    mut closing: watch::Receiver<()>,
 ) -> Result<(), axum::BoxError> {
     stream.set_nodelay(true)?;
     let peer = Peer {
@@ -138,7 +144,11 @@ async fn connection(
         }
         acceptor.accept(stream).await.map(Some)
     };
-    match tokio::time::timeout(HANDSHAKE_TIME, handshake).await?? {
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HANDSHAKE_TIME, handshake) => shaken??,
+        _ = closing.changed() => None,
+    };
+    match shaken {
         None => Ok(()),
         Some(stream) => {
             let serving = server.serve_connection(TokioIo::new(stream), service);

@@ -7,7 +7,7 @@ mod client;
 // mod crash;
 mod drain;
 mod images;
-mod part;
+pub(crate) mod part;
 mod server;
 mod validator;
 

@@ -17,7 +17,8 @@ pub(crate) fn python() -> Option<PathBuf> {
     variable("HAWKFISH_TEST_PYTHON").map(PathBuf::from)
 }
 
-fn skip(missing: &str) {
+/// Says aloud that a test is skipped, or fails where nothing may be missing.
+pub(crate) fn skip(missing: &str) {
     assert!(
         std::env::var_os("HAWKFISH_TEST_REQUIRE").is_none_or(|value| value != "1"),
         "{missing} is missing"
