@@ -5,15 +5,19 @@
 //!   [`super::live`]), the definition put back, and only then let go. A reset by the guest itself boots normally, whether HawkFish still runs or not.
 //! - Somebody else starts it: the live domain carries the note, so HawkFish does the same as soon as it hears of the start, or when it
 //!   comes back.
-//! - It runs when the override is set: the live boot order is set to the override, so that any reset uses it; on the reset's event both are
-//!   put back. A reset by HawkFish itself is made with the processors stopped, so nothing can come between.
+//! - It runs when the override is set: the live boot order is set to the override, so that any reset uses it. After the reset both are put back,
+//!   as soon as the firmware is past resets of its own: SeaBIOS answers a reset of a running machine with one or two more before it boots, and
+//!   only the last of them boots. It is past them when the machine's processors have worked for a moment since ([`FIRMWARE`]).
 //!
 //! What stays in a live domain after that is a note that it is used up: if the domain is saved to disk and restored, libvirt starts QEMU
 //! with the boot order of the old start again, and it has to be put back once more.
 //!
-//! What nobody can see from outside is a reset that happened while HawkFish was not running or not connected. So, as long as it is away: a guest that
+//! What nobody can see from outside is what happened while HawkFish was not running or not connected. So, as long as it is away: a guest that
 //! somebody else started with an override, and that resets itself before HawkFish is back, uses it again; so does one that ran when the override
-//! was set; and a guest that was started and stopped by others meanwhile has not used it up.
+//! was set, or was reset less than [`FIRMWARE`] before; and a guest that was started and stopped by others meanwhile has not used it up.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use virt::connect::Connect;
 use virt::domain::Domain;
@@ -26,6 +30,14 @@ use super::xml::Doc;
 use super::{Driver, fault, live, order};
 use crate::backend::MachineKey;
 use crate::error::Result;
+
+/// How long its processors work after a reset until the firmware is surely past resets of its own. SeaBIOS needs a few milliseconds for those,
+/// and several hundred until it boots something.
+const FIRMWARE: Duration = Duration::from_millis(200);
+/// How often to see whether they have.
+const GLANCE: Duration = Duration::from_millis(50);
+/// After so many glances at a running machine they surely have: a firmware that waits for a key does not work.
+const GLANCES: u32 = 60;
 
 const DOING: &str = "change the machine's definition";
 
@@ -62,6 +74,20 @@ pub(super) fn define(conn: &Connect, key: MachineKey, text: &str) -> Result<()> 
         .map_err(|error| fault::of(&error, DOING, key))
 }
 
+/// Lets a stopped machine go, unless somebody else has done so.
+fn let_go(domain: &Domain) -> Result<(), virt::error::Error> {
+    match domain.resume() {
+        Err(_)
+            if domain
+                .get_state()
+                .is_ok_and(|s| s.0 == sys::VIR_DOMAIN_RUNNING) =>
+        {
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
 /// Notes in a live domain that its override is used up.
 fn note_taken(domain: &Domain, key: MachineKey, mut marker: Marker) -> Result<()> {
     let Some(over) = &mut marker.over else {
@@ -83,7 +109,7 @@ fn note_taken(domain: &Domain, key: MachineKey, mut marker: Marker) -> Result<()
 impl Host {
     /// Sees to it that what runs boots next as it should. Returns whether a definition was changed.
     pub(super) fn settle(
-        &self,
+        self: &Arc<Self>,
         conn: &Connect,
         key: MachineKey,
         entry: &Entry,
@@ -110,25 +136,80 @@ impl Host {
                 && happenings.contains(&Happening::Met);
             if is_ours_to_let_go {
                 tracing::info!(machine = %key, "letting go a machine whose start was cut short");
-                domain
-                    .resume()
-                    .map_err(|error| fault::of(&error, "let the machine go", key))?;
+                let_go(domain).map_err(|error| fault::of(&error, "let the machine go", key))?;
             }
             return Ok(true);
         }
-        if happenings.contains(&Happening::Reset)
-            && let Some(over) = set.filter(|over| over.over.once)
-        {
-            self.take_back(conn, domain, key, Some(&over.id))?;
-            return Ok(true);
+        let is_reset = happenings.contains(&Happening::Reset)
+            || (state.0 == sys::VIR_DOMAIN_RUNNING && self.take_unfinished(key));
+        if is_reset && let Some(over) = set.filter(|over| over.over.once) {
+            self.take_back_after_firmware(domain.clone(), key, over.id.clone());
         }
         let is_unknown = happenings
             .iter()
             .any(|h| matches!(h, Happening::Started | Happening::Met));
         if is_unknown && live.is_out_of_order(&entry.config) {
-            self.bring_in_order(domain, key, &entry.config.effective)?;
+            // Read anew: what was known of it may be older than what somebody has just set.
+            let order = order::effective(&definition(domain, key)?);
+            self.bring_in_order(domain, key, &order)?;
         }
         Ok(false)
+    }
+
+    /// Takes an override back once the firmware that was reset has come to booting. A thread watches for that; no verb waits for it.
+    fn take_back_after_firmware(self: &Arc<Self>, domain: Domain, key: MachineKey, id: String) {
+        if !self.begin_watch(key) {
+            // Somebody watches already, and has heard of this reset too.
+            return;
+        }
+        let host = Arc::clone(self);
+        self.pool.submit(None, move || {
+            let is_past = host.watch_firmware(&domain, key);
+            host.end_watch(key, !is_past);
+            if !is_past {
+                return;
+            }
+            let again = Arc::clone(&host);
+            host.pool.submit(Some(key), move || {
+                let taken = again.connection().and_then(|conn| {
+                    again.take_back(&conn, &domain, key, Some(&id))?;
+                    again.look(&conn, key, &[])
+                });
+                if let Err(error) = taken {
+                    tracing::warn!(machine = %key, ?error, "boot override not taken back");
+                }
+            });
+        });
+    }
+
+    /// Whether the machine has worked for a moment since its last reset, or has stopped. Waits for that, but not for one that is paused.
+    fn watch_firmware(&self, domain: &Domain, key: MachineKey) -> bool {
+        let mut resets = self.resets(key);
+        let mut worked_before = None;
+        let mut glances = 0;
+        while glances < GLANCES {
+            if self.wait_for_reset(key, resets, GLANCE) {
+                resets = self.resets(key);
+                worked_before = None;
+                glances = 0;
+                continue;
+            }
+            glances += 1;
+            let Ok(info) = domain.get_info() else {
+                return false;
+            };
+            match info.state {
+                sys::VIR_DOMAIN_RUNNING | sys::VIR_DOMAIN_BLOCKED => {}
+                sys::VIR_DOMAIN_PAUSED if glances < GLANCES => continue,
+                sys::VIR_DOMAIN_PAUSED => return false,
+                _ => return true,
+            }
+            let before = *worked_before.get_or_insert(info.cpu_time);
+            if Duration::from_nanos(info.cpu_time.saturating_sub(before)) >= FIRMWARE {
+                return true;
+            }
+        }
+        true
     }
 
     /// Lets the next reset of what runs try devices in that order.
@@ -159,15 +240,20 @@ impl Host {
         if is_there {
             order::clear_override(&mut config)?;
         }
-        let live = running(domain, key)?;
-        if self.driver() == Driver::Qemu {
-            live::set_order(domain, key, &live, &order::effective(&config))?;
+        let is_running = domain.get_state().is_ok_and(is_active) && self.driver() == Driver::Qemu;
+        let live = if is_running {
+            Some(running(domain, key)?)
+        } else {
+            None
+        };
+        if let Some(live) = &live {
+            live::set_order(domain, key, live, &order::effective(&config))?;
         }
         if is_there {
             define(conn, key, &config.to_text())?;
         }
-        if self.driver() == Driver::Qemu {
-            note_taken(domain, key, Marker::read(&live))?;
+        if let Some(live) = &live {
+            note_taken(domain, key, Marker::read(live))?;
         }
         Ok(())
     }
@@ -213,15 +299,12 @@ impl Host {
             }
         });
         define(conn, key, &config.to_text())?;
-        self.expect(key, &[Happening::Paused, Happening::Resumed]);
         let started = domain
             .create_with_flags(sys::VIR_DOMAIN_START_PAUSED)
             .map_err(|error| fault::of(&error, doing, key))
             .and_then(|_| {
                 self.take_back(conn, domain, key, Some(&id))?;
-                domain
-                    .resume()
-                    .map_err(|error| fault::of(&error, doing, key))
+                let_go(domain).map_err(|error| fault::of(&error, doing, key))
             });
         if let Err(error) = started {
             // All or nothing. If even this fails the host is gone, and the note is followed when it is back.

@@ -6,7 +6,7 @@
 //! The picture is changed in jobs that run one after another for each machine (see [`super::pool`]), verbs and events alike, so that an older look never
 //! overwrites a newer one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +76,10 @@ struct Picture {
     /// What verbs will cause to be told, and what nobody needs to hear: the stops and goes inside one verb.
     own: HashMap<MachineKey, Vec<Happening>>,
     resets: HashMap<MachineKey, u64>,
+    /// Machines whose firmware is watched after a reset.
+    watched: HashSet<MachineKey>,
+    /// Machines that were paused while that was so.
+    unfinished: HashSet<MachineKey>,
     changes: VecDeque<Change>,
     has_efi: BTreeMap<Make, bool>,
     /// The machine up to which definitions were last read again.
@@ -108,6 +112,8 @@ impl Host {
                 pending: HashMap::new(),
                 own: HashMap::new(),
                 resets: HashMap::new(),
+                watched: HashSet::new(),
+                unfinished: HashSet::new(),
                 changes: VecDeque::new(),
                 has_efi: BTreeMap::new(),
                 looked_up_to: None,
@@ -651,7 +657,11 @@ impl Host {
     }
 
     /// Looks at a machine after what happened to it, and keeps its boot override to one boot.
-    pub(super) fn handle(&self, conn: &Connect, key: MachineKey) -> Result<Arc<Machine>> {
+    pub(super) fn handle(
+        self: &Arc<Self>,
+        conn: &Connect,
+        key: MachineKey,
+    ) -> Result<Arc<Machine>> {
         let happenings = self.picture().pending.remove(&key).unwrap_or_default();
         let is_of_state_only = !happenings.is_empty()
             && happenings.iter().all(|h| {
@@ -683,8 +693,31 @@ impl Host {
     // ---- inside verbs
 
     /// Events that a verb is about to cause and that nobody needs to hear.
-    pub(super) fn expect(&self, key: MachineKey, happenings: &[Happening]) {
-        self.picture().own.insert(key, happenings.to_vec());
+    pub(super) fn expect(&self, key: MachineKey, happenings: Vec<Happening>) {
+        let mut picture = self.picture();
+        if happenings.is_empty() {
+            picture.own.remove(&key);
+        } else {
+            picture.own.insert(key, happenings);
+        }
+    }
+
+    /// Whether nobody watches the machine's firmware yet; then the caller does.
+    pub(super) fn begin_watch(&self, key: MachineKey) -> bool {
+        self.picture().watched.insert(key)
+    }
+
+    /// `is_unfinished`: it is to be watched again when the machine goes on.
+    pub(super) fn end_watch(&self, key: MachineKey, is_unfinished: bool) {
+        let mut picture = self.picture();
+        picture.watched.remove(&key);
+        if is_unfinished {
+            picture.unfinished.insert(key);
+        }
+    }
+
+    pub(super) fn take_unfinished(&self, key: MachineKey) -> bool {
+        self.picture().unfinished.remove(&key)
     }
 
     /// How often a machine was reset so far.

@@ -27,6 +27,9 @@ fn ask(domain: &Domain, key: MachineKey, command: &Value) -> Result<Result<Value
     })
 }
 
+/// How often to try again when somebody else changes the order at the same time.
+const ATTEMPTS: usize = 10;
+
 /// Lets the next reset of a running machine try devices in that order. `live` is its live document, `order` has keys of devices.
 pub(super) fn set_order(
     domain: &Domain,
@@ -34,37 +37,53 @@ pub(super) fn set_order(
     live: &Doc,
     order: &[String],
 ) -> Result<()> {
-    let devices: Vec<(String, Option<usize>)> = device::all(live)
+    let wanted: Vec<(String, i64)> = device::all(live)
         .into_iter()
         .filter_map(|d| {
             let place = order.iter().position(|key| *key == d.key);
-            Some((d.alias?, place.map(|place| place + 1)))
+            let index = place.and_then(|place| i64::try_from(place + 1).ok());
+            Some((d.alias?, index.unwrap_or(-1)))
         })
         .collect();
-    let set = |alias: &str, index: Option<usize>| {
-        let value = index.map_or(-1, |index| i64::try_from(index).unwrap_or(i64::MAX));
-        let command = json!({
-            "execute": "qom-set",
-            "arguments": {"path": format!("/machine/peripheral/{alias}"), "property": "bootindex", "value": value},
-        });
+    let property = |alias: &str| json!({"path": format!("/machine/peripheral/{alias}"), "property": "bootindex"});
+    let get = |alias: &str| {
+        let command = json!({"execute": "qom-get", "arguments": property(alias)});
         ask(domain, key, &command)
     };
-    // No two devices may have one index even for a moment, so all are cleared before any is set.
-    for (alias, wanted) in &devices {
-        if let Err(why) = set(alias, None)?
-            && wanted.is_some()
-        {
-            return Err(refused(alias, &why));
+    let set = |alias: &str, index: i64| {
+        let mut arguments = property(alias);
+        arguments["value"] = index.into();
+        ask(
+            domain,
+            key,
+            &json!({"execute": "qom-set", "arguments": arguments}),
+        )
+    };
+    let mut refusal = None;
+    for _ in 0..ATTEMPTS {
+        let mut wrong = Vec::new();
+        for (alias, index) in &wanted {
+            match get(alias)? {
+                Ok(now) if now.as_i64() == Some(*index) => {}
+                Ok(_) => wrong.push((alias, *index)),
+                // A device that knows no order is not to have one.
+                Err(_) if *index < 0 => {}
+                Err(why) => return Err(refused(alias, &why)),
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        // No two devices may have one index even for a moment, so all are cleared before any is set.
+        let cleared = wrong.iter().map(|(alias, _)| (alias, -1));
+        let given = wrong.iter().map(|(alias, index)| (alias, *index));
+        for (alias, index) in cleared.chain(given.filter(|(_, index)| *index >= 0)) {
+            if let Err(why) = set(alias, index)? {
+                refusal = Some(refused(alias, &why));
+            }
         }
     }
-    for (alias, wanted) in &devices {
-        if wanted.is_some()
-            && let Err(why) = set(alias, *wanted)?
-        {
-            return Err(refused(alias, &why));
-        }
-    }
-    Ok(())
+    Err(refusal.unwrap_or_else(|| refused("any", "it is changed by somebody else all the time")))
 }
 
 fn refused(alias: &str, why: &str) -> Error {

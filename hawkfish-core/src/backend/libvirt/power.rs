@@ -7,7 +7,7 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
-use super::event::Happening;
+use super::event::{Happening, Stop};
 use super::host::{Host, is_active};
 use super::{Driver, fault, raw};
 use crate::backend::{Machine, MachineKey, Step};
@@ -59,22 +59,35 @@ impl Host {
             };
             return Err(Error::conflict(conflict, message));
         }
-        self.expect(key, &[]);
+        use Happening::{Paused, Reset, Resumed, Started, Stopped};
+        // What the step surely does is told here and now; the event that follows then has nothing to add.
+        let (happens, also) = match step {
+            Step::Start => (Some(Started), vec![Paused, Resumed, Resumed]),
+            Step::ForceOff if is_active(state) => (Some(Stopped(Stop::Force)), vec![]),
+            Step::Pause => (Some(Paused), vec![]),
+            Step::Resume => (Some(Resumed), vec![]),
+            Step::Suspend => (Some(Stopped(Stop::Force)), vec![Paused]),
+            Step::Reset => (Some(Reset), vec![]),
+            _ => (None, vec![]),
+        };
+        let happens: Vec<Happening> = happens.into_iter().collect();
+        self.expect(key, [happens.clone(), also].concat());
         let is_test = self.driver() == Driver::Test;
+        let console_before = self.console_length(key);
         let done = match step {
             Step::Start => {
-                let before = self.console_length(key);
                 self.start(conn, &domain, key)?;
-                let machine = self.look(conn, key, &[])?;
-                self.note_console(key, before);
-                return Ok(machine);
+                Ok(())
+            }
+            Step::Reset => {
+                self.reset(&domain, key)?;
+                Ok(())
             }
             Step::ForceOff if !is_active(state) => Ok(()),
             Step::ForceOff => domain.destroy(),
             // Without a word how, libvirt asks the agent if it is there, and presses the power button if that does not help.
             Step::Shutdown => domain.shutdown().map(drop),
-            Step::Restart => domain.reboot(sys::VIR_DOMAIN_REBOOT_DEFAULT).map(drop),
-            Step::Reset => return self.reset(conn, &domain, key, state),
+            Step::Restart => domain.reboot(sys::VIR_DOMAIN_REBOOT_DEFAULT),
             Step::PowerButton if is_test => domain.shutdown().map(drop),
             Step::PowerButton => domain
                 .shutdown_flags(sys::VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
@@ -86,6 +99,7 @@ impl Host {
             Step::Suspend => domain.managed_save(0).map(drop),
         };
         if let Err(error) = done {
+            self.expect(key, Vec::new());
             // It may have stopped by itself just before.
             let stopped = domain.get_state().is_ok_and(|state| !is_active(state));
             if step == Step::ForceOff && stopped {
@@ -93,56 +107,43 @@ impl Host {
             }
             return Err(fault::of(&error, phrase(step), key));
         }
-        self.look_at_state(conn, key, &[])
+        if step == Step::Start {
+            self.note_console(key, console_before);
+        }
+        if is_test && matches!(step, Step::Reset | Step::Restart) {
+            // There, both are done when they return, and nothing is told of them.
+            self.take_back_once(conn, &domain, key)?;
+        }
+        if matches!(step, Step::Start | Step::Reset | Step::Restart) {
+            return self.look(conn, key, &happens);
+        }
+        self.look_at_state(conn, key, &happens)
     }
 
-    /// Resets a machine. With an override that waits for this boot, it is held while that is put back, so that no second reset can come between.
-    fn reset(
-        &self,
-        conn: &Connect,
-        domain: &Domain,
-        key: MachineKey,
-        state: raw::State,
-    ) -> Result<Arc<Machine>> {
-        let failed = |error| fault::of(&error, phrase(Step::Reset), key);
-        let over = self
-            .entry(key)
-            .and_then(|entry| entry.config.marker.over.clone())
-            .filter(|over| over.over.once);
-        let before = self.resets(key);
-        let Some(over) = over.filter(|_| self.driver() == Driver::Qemu) else {
-            domain.reset().map_err(failed)?;
-            if self.driver() == Driver::Qemu {
-                // Its event is to have been heard when this returns: it must not use up an override that is set next.
-                self.wait_for_reset(key, before, RESET_WITHIN);
-            }
-            return self.look_at_state(conn, key, &[]);
-        };
-        let was_running = state.0 == sys::VIR_DOMAIN_RUNNING;
-        self.expect(
-            key,
-            if was_running {
-                &[Happening::Paused, Happening::Reset, Happening::Resumed]
-            } else {
-                &[Happening::Reset]
-            },
-        );
-        if was_running {
-            domain.suspend().map_err(failed)?;
+    /// Takes an override for one boot back, if there is one.
+    fn take_back_once(&self, conn: &Connect, domain: &Domain, key: MachineKey) -> Result<()> {
+        match self.once(key) {
+            Some(id) => self.take_back(conn, domain, key, Some(&id)),
+            None => Ok(()),
         }
-        let done = domain.reset().map_err(failed).and_then(|_| {
-            if self.wait_for_reset(key, before, RESET_WITHIN) {
-                self.take_back(conn, domain, key, Some(&over.id))
-            } else {
-                Err(Error::backend("The hypervisor did not reset the machine."))
-            }
-        });
-        let let_go = if was_running {
-            domain.resume().map(drop).map_err(failed)
-        } else {
-            Ok(())
-        };
-        done.and(let_go)?;
-        self.look(conn, key, &[Happening::Reset])
+    }
+
+    /// The name of the override for one boot that is set.
+    fn once(&self, key: MachineKey) -> Option<String> {
+        let entry = self.entry(key)?;
+        let over = entry.config.marker.over.as_ref()?;
+        over.over.once.then(|| over.id.clone())
+    }
+
+    /// Resets a machine. Its event is to have been heard when this returns: it must not use up an override that is set next.
+    fn reset(&self, domain: &Domain, key: MachineKey) -> Result<()> {
+        let before = self.resets(key);
+        domain
+            .reset()
+            .map_err(|error| fault::of(&error, phrase(Step::Reset), key))?;
+        if self.driver() == Driver::Qemu && !self.wait_for_reset(key, before, RESET_WITHIN) {
+            return Err(Error::backend("The hypervisor did not reset the machine."));
+        }
+        Ok(())
     }
 }
