@@ -13,9 +13,12 @@ mod validator;
 
 #[cfg(feature = "libvirt")]
 mod bmc;
-// mod domain;
-// mod guest;
-// mod guest_media;
+#[cfg(feature = "libvirt")]
+mod domain;
+#[cfg(feature = "libvirt")]
+mod guest;
+#[cfg(feature = "libvirt")]
+mod guest_media;
 #[cfg(feature = "libvirt")]
 mod lab;
 // mod outage;
