@@ -1,7 +1,7 @@
 //! The door: everything that happens to every request, in order, in this one file.
 //!
-//! From the outside in: [`arrive`] names the request, finds its place in the catalog, opens its span and puts on the headers that every answer has;
-//! [`survive`] turns a panic into an answer; [`hurry`] bounds the time; [`recognise`] finds out who is asking. TLS is outside of all this, in
+//! From the outside in: `arrive` names the request, finds its place in the catalog, opens its span and puts on the headers that every answer has;
+//! `survive` turns a panic into an answer; `hurry` bounds the time; `recognise` finds out who is asking. TLS is outside of all this, in
 //! `serve.rs`; bounds on the body are the catalog's, which alone knows whether a body is wanted.
 
 use std::convert::Infallible;
@@ -133,7 +133,9 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Request<B
             let status = response.status();
             finish(&shared, &mut response, shown.ok(), peer);
             let microseconds = began.elapsed().as_micros();
-            span.in_scope(|| match (reads, status.is_server_error()) {
+            // That something is not implemented is an answer, not a failure.
+            let failed = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+            span.in_scope(|| match (reads, failed) {
                 (_, true) => tracing::warn!(status = status.as_u16(), microseconds, "answered"),
                 (false, _) => tracing::info!(status = status.as_u16(), microseconds, "answered"),
                 (true, _) => tracing::debug!(status = status.as_u16(), microseconds, "answered"),
