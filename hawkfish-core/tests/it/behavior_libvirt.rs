@@ -16,7 +16,7 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
-use crate::behavior::{self, Fixture, Temper, behavior_suite};
+use crate::behavior::{Fixture, Temper, behavior_suite};
 use crate::lab::{image, lab, variable};
 
 /// How long to wait before looking again at what nobody tells of, such as a guest's console.
@@ -141,50 +141,37 @@ struct Defined {
     is_linux: bool,
 }
 
-/// QEMU with guests that say what they booted.
+/// QEMU with guests that say what they booted, behind a libvirtd of its own: two who keep overrides to one boot cannot look after one host.
 struct Lab {
     backend: Arc<dyn Backend>,
     folder: TempDir,
+    /// Where its libvirtd lives.
+    lab: String,
     /// Somebody else's connection to the same libvirt.
     others: Connect,
-    prefix: String,
     efi: bool,
     domains: Mutex<Vec<Defined>>,
-    /// Its libvirtd, if it has one to itself.
-    own: Option<PathBuf>,
     began: Instant,
 }
 
 impl Lab {
     async fn new(efi: bool) -> Option<Self> {
-        let uri = variable("HAWKFISH_TEST_LIBVIRT_URI")?;
-        variable("HAWKFISH_TEST_ASSETS")?;
-        Some(Self::at(&uri, efi, None).await)
-    }
-
-    /// With a libvirtd that can be stopped.
-    async fn alone() -> Option<Self> {
         variable("HAWKFISH_TEST_LIBVIRT_URI")?;
         variable("HAWKFISH_TEST_ASSETS")?;
-        let folder = tempfile::tempdir().expect("a folder").keep();
-        let uri = lab(&["up", folder.to_str().expect("text")]);
-        Some(Self::at(uri.trim(), false, Some(folder)).await)
-    }
-
-    async fn at(uri: &str, efi: bool, own: Option<PathBuf>) -> Self {
-        static LABS: AtomicUsize = AtomicUsize::new(0);
-        let number = LABS.fetch_add(1, Ordering::Relaxed);
-        let backend = open(uri).await;
-        Self {
-            backend,
-            folder: tempfile::tempdir().expect("a folder"),
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path().join("lab");
+        let home = home.to_str().expect("text").to_owned();
+        let uri = lab(&["up", &home]);
+        let uri = uri.trim();
+        Some(Self {
+            backend: open(uri).await,
+            folder,
+            lab: home,
             others: Connect::open(Some(uri)).expect("libvirt answers"),
-            prefix: format!("behavior-{}-{number}", std::process::id()),
             efi,
             domains: Mutex::default(),
-            own,
             began: Instant::now(),
-        }
+        })
     }
 
     fn serial(&self, key: MachineKey) -> String {
@@ -196,18 +183,8 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for Defined { key, .. } in self.domains.lock().expect("domains").iter() {
-            if let Ok(domain) = Domain::lookup_by_uuid(&self.others, key.0) {
-                let _ = domain.destroy();
-                let _ = domain.undefine_flags(
-                    sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | sys::VIR_DOMAIN_UNDEFINE_NVRAM,
-                );
-            }
-        }
-        if let Some(folder) = &self.own {
-            lab(&["down", folder.to_str().expect("text")]);
-            let _ = std::fs::remove_dir_all(folder);
-        }
+        // Ends its guests, too.
+        lab(&["down", &self.lab]);
     }
 }
 
@@ -219,7 +196,7 @@ impl Fixture for Lab {
 
     async fn machine(&self, temper: Temper) -> Option<MachineKey> {
         let number = self.domains.lock().expect("domains").len();
-        let name = format!("{}-{number}", self.prefix);
+        let name = format!("guest-{number}");
         let assets = variable("HAWKFISH_TEST_ASSETS")?;
         let wish: &[&str] = match temper {
             // GRUB, which does not hear the power button, is there in no time.
@@ -319,17 +296,12 @@ impl Fixture for Lab {
     }
 
     async fn lose(&self) -> bool {
-        let Some(own) = &self.own else {
-            return false;
-        };
-        lab(&["kill", own.to_str().expect("text")]);
+        lab(&["kill", &self.lab]);
         true
     }
 
     async fn find(&self) {
-        if let Some(own) = &self.own {
-            lab(&["start", own.to_str().expect("text")]);
-        }
+        lab(&["start", &self.lab]);
     }
 }
 
@@ -346,15 +318,4 @@ mod qemu_bios {
 mod qemu_uefi {
     use super::*;
     behavior_suite!(Lab::new(true));
-}
-
-mod qemu_alone {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_host_that_does_not_answer_is_unavailable() {
-        if let Some(fixture) = Lab::alone().await {
-            behavior::a_host_that_does_not_answer_is_unavailable(&fixture).await;
-        }
-    }
 }
