@@ -15,7 +15,7 @@ use hawkfish_client::Client;
 #[derive(Debug, Parser)]
 #[command(name = "conformance", version, after_help = EXIT_CODES)]
 struct Arguments {
-    /// The endpoint: https://HOST[:PORT]
+    /// The endpoint, such as `https://bmc.example`.
     #[arg(required_unless_present = "list")]
     url: Option<String>,
     /// Trust what the certificates in this PEM file have signed.

@@ -23,15 +23,14 @@ impl Client {
     fn new(
         py: Python<'_>,
         url: &str,
-        username: Option<&str>,
-        password: Option<&str>,
+        credentials: Option<(String, String)>,
         basic: bool,
         ca: Option<&[u8]>,
         insecure: bool,
         timeout: f64,
     ) -> PyResult<Self> {
         let mut builder = hawkfish_client::Client::builder(url).timeout(seconds(timeout)?);
-        if let (Some(user), Some(password)) = (username, password) {
+        if let Some((user, password)) = credentials {
             builder = match basic {
                 true => builder.basic(user, password),
                 false => builder.session(user, password),

@@ -100,13 +100,17 @@ class Client:
     ) -> None:
         if auth not in ("session", "basic"):
             raise ValueError("auth is neither 'session' nor 'basic'")
-        if (username is None) != (password is None):
+        if username is not None and password is not None:
+            credentials: Optional[tuple[str, str]] = (username, password)
+        elif username is None and password is None:
+            credentials = None
+        else:
             raise ValueError("username and password go together")
         pem = None
         if ca is not None:
             with open(ca, "rb") as file:
                 pem = file.read()
-        self._native = _native.Client(url, username, password, auth == "basic", pem, insecure, timeout)
+        self._native = _native.Client(url, credentials, auth == "basic", pem, insecure, timeout)
 
     def root(self) -> dict[str, Any]:
         """The service root, which needs no credentials."""

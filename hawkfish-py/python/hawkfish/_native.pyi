@@ -8,8 +8,7 @@ class Client:
     def __init__(
         self,
         url: str,
-        username: Optional[str],
-        password: Optional[str],
+        credentials: Optional[tuple[str, str]],
         basic: bool,
         ca: Optional[bytes],
         insecure: bool,

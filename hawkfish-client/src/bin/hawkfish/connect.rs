@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
-    /// The service: https://HOST[:PORT]; without a scheme, https.
+    /// The service, such as `bmc.example:8443`; without a scheme it is https.
     #[arg(long, global = true, env = "HAWKFISH_URL")]
     url: Option<String>,
     /// A file with the user name in its first line and the password in its second, readable by its owner only.
