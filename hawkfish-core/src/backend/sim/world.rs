@@ -367,3 +367,20 @@ fn moment<'a>(now: Millis, profile: &'a Profile, guest: Option<&'a Guest>) -> Mo
 pub(super) fn timestamp(at: Millis) -> Timestamp {
     Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_nobody_touched_takes_less_than_256_bytes() {
+        let world = World::new(1, "sim", 1000, Profile::all(), 0);
+        let shared = size_of::<World>();
+        let each = size_of::<Sim>() + size_of::<u32>();
+        assert!(each < 256, "{each} bytes for each, {shared} for all");
+        // And nothing hangs on to it elsewhere.
+        assert!(world.sims.iter().all(|sim| sim.guest.is_none()));
+        assert!(world.agenda.is_empty() && world.changes.is_empty());
+        assert_eq!(world.sims.capacity(), world.sims.len());
+    }
+}
