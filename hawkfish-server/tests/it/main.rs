@@ -3,13 +3,16 @@
 mod accounts;
 mod body;
 mod coverage;
+mod docs;
 mod door;
 mod etag;
 mod faults;
 mod headers;
 mod hostile;
+mod log;
 mod monitors;
 mod process;
+mod query;
 mod sessions;
 mod socket;
 mod tree;
