@@ -1,7 +1,7 @@
 //! What is served, and the one way to read, change or call it.
 //!
 //! A [`Resource`] is a constant value: its URI template, its schema, what can be done to it, by whom. [`crate::resource::ALL`] lists them; routing,
-//! `Allow`, privileges, body schemas, ETags and the coverage test all walk that list. A request goes through [`Catalog::call`] in this order:
+//! `Allow`, privileges, body schemas, ETags and the coverage test all walk that list. A request goes through `Catalog::call` in this order:
 //! is there such a URI, does it take the method, may the caller, are headers and query sound; for a write then the URI's lock, `If-Match`, the body
 //! against its schema, the handler, and a fresh read for the answer.
 //!
@@ -44,6 +44,7 @@
 mod cache;
 mod checks;
 mod locks;
+mod query;
 mod request;
 mod route;
 mod value;
@@ -53,6 +54,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use hawkfish_core::ctx::Ctx;
+use hawkfish_redfish::query::Query;
 use hawkfish_redfish::validate;
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
@@ -205,9 +207,9 @@ impl Catalog {
             checks::privilege(resource, &rq, verb)?;
         }
         checks::headers(&parts.headers, resource)?;
-        checks::query(&parts.uri, verb)?;
+        let query = checks::query(&parts.uri, verb)?;
         if verb == Verb::Get {
-            return catalog.get(&rq, entry, &parts.headers).await;
+            return catalog.get(&rq, entry, &parts, &query).await;
         }
         // Boxed, so that the many reads do not carry about the room that the few changes need.
         Box::pin(Self::change(service, rq, verb, parts, body)).await
@@ -328,11 +330,26 @@ impl Catalog {
         &self,
         rq: &Rq,
         entry: &Entry,
-        headers: &http::HeaderMap,
+        parts: &http::request::Parts,
+        query: &Query,
     ) -> Result<Response<Body>, Problem> {
         match self.render(rq).await? {
+            Rendered::Representation(now) if !query.is_empty() => {
+                let raw = parts.uri.query().unwrap_or_default();
+                // Boxed, so that the many plain reads do not carry about the room that this needs.
+                let answered = Box::pin(query::answer(rq, raw, query, &now)).await?;
+                let member = answered.member.as_ref();
+                let of = member.and_then(|(uri, member)| Some((self.find(uri)?, member)));
+                Ok(match of {
+                    Some((route, member)) => {
+                        respond::part(self.entry(&route), member, answered.bytes)
+                    }
+                    None => respond::part(entry, &now, answered.bytes),
+                })
+            }
             Rendered::Representation(now) => {
-                let unchanged = headers
+                let unchanged = parts
+                    .headers
                     .get(http::header::IF_NONE_MATCH)
                     .is_some_and(|tags| checks::matches(tags, &now.etag));
                 if unchanged {
@@ -392,7 +409,8 @@ impl Catalog {
         let Some(get) = resource.get else {
             return Err(Problem::missing(rq.uri()));
         };
-        let version = match resource.version {
+        // What a caller sees who is confined to a project is not what others see.
+        let version = match resource.version.filter(|_| rq.ctx.project.is_none()) {
             Some(version) => Some(version(rq)?),
             None => None,
         };

@@ -6,6 +6,7 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use hawkfish_core::ctx::Privilege;
 use hawkfish_redfish::message::base;
+use hawkfish_redfish::query::{Query, QueryProblem};
 use hawkfish_redfish::validate::{self, Finding};
 use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -179,11 +180,10 @@ fn accepts(range: &str, media_type: &str) -> bool {
     fits && !refused
 }
 
-/// Query parameters. None that starts with `$` is supported so far, and `ProtocolFeaturesSupported` says so; others are passed over (DSP0266, "Query
-/// parameters").
-pub(super) fn query(uri: &Uri, verb: Verb) -> Result<(), Problem> {
+/// Query parameters: those of a read are taken as they are, those of a change refused (DSP0266, "Query parameters").
+pub(super) fn query(uri: &Uri, verb: Verb) -> Result<Query, Problem> {
     let Some(query) = uri.query().filter(|query| !query.is_empty()) else {
-        return Ok(());
+        return Ok(Query::default());
     };
     if verb != Verb::Get {
         return Err(Problem::base(
@@ -192,18 +192,15 @@ pub(super) fn query(uri: &Uri, verb: Verb) -> Result<(), Problem> {
             &[],
         ));
     }
-    for pair in query.split('&') {
-        let name = pair.split('=').next().unwrap_or_default();
-        let name = super::plain_path(name);
-        if name.starts_with('$') {
-            return Err(Problem::base(
-                StatusCode::NOT_IMPLEMENTED,
-                "QueryParameterUnsupported",
-                &[&name],
-            ));
-        }
-    }
-    Ok(())
+    Query::parse(query).map_err(|problem| {
+        let status = match problem {
+            QueryProblem::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
+            QueryProblem::Format { .. } | QueryProblem::OutOfRange { .. } => {
+                StatusCode::BAD_REQUEST
+            }
+        };
+        Problem::messages(status, vec![problem.message()])
+    })
 }
 
 /// The body must be JSON where there is one.

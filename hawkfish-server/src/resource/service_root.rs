@@ -3,6 +3,7 @@
 use hawkfish_redfish::model::service_root::{
     Expand, Links, ProtocolFeaturesSupported, ServiceRoot,
 };
+use hawkfish_redfish::query::MAX_LEVELS;
 
 use crate::catalog::{Content, Resource, Rq, Verb};
 use crate::problem::Problem;
@@ -38,17 +39,18 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
         protocol_features_supported: Some(ProtocolFeaturesSupported {
             excerpt_query: Some(false),
             expand_query: Some(Expand {
-                expand_all: Some(false),
-                levels: Some(false),
-                links: Some(false),
-                no_links: Some(false),
+                expand_all: Some(true),
+                levels: Some(true),
+                max_levels: Some(MAX_LEVELS.into()),
+                links: Some(true),
+                no_links: Some(true),
                 ..Expand::default()
             }),
-            filter_query: Some(false),
+            filter_query: Some(true),
             include_origin_of_condition_query: Some(false),
-            only_member_query: Some(false),
-            select_query: Some(false),
-            top_skip_query: Some(false),
+            only_member_query: Some(true),
+            select_query: Some(true),
+            top_skip_query: Some(true),
             ..ProtocolFeaturesSupported::default()
         }),
         systems: at("Systems"),
