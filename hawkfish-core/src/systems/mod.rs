@@ -13,7 +13,7 @@ use crate::backend::{BootOverride, Machine, Power, Setup, Step};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, Invalid, Result};
-use crate::id::SystemId;
+use crate::id::{BootOptionId, SystemId};
 use crate::inventory::System;
 use crate::tasks::{NewTask, Task};
 
@@ -129,8 +129,53 @@ impl HawkFish {
     ) -> Result<Arc<System>> {
         let _guard = self.lock(id).await;
         let system = self.system(ctx, id)?;
+        self.update_locked(ctx, &system, change).await
+    }
+
+    /// Puts a boot option at the end of the boot order, or takes it out of it.
+    ///
+    /// # Errors
+    /// `NotFound`; what the backend says.
+    pub async fn enable_boot_option(
+        &self,
+        ctx: &Ctx,
+        id: &SystemId,
+        option: &BootOptionId,
+        enabled: bool,
+    ) -> Result<Arc<System>> {
+        let _guard = self.lock(id).await;
+        let system = self.system(ctx, id)?;
+        let options = &system.machine.boot.options;
+        let now = options.iter().find(|o| o.id == *option);
+        let now = now.ok_or_else(|| Error::not_found("BootOption", option.as_str()))?;
+        if now.enabled == enabled {
+            return Ok(system);
+        }
+        let others = options.iter().filter(|o| o.enabled && o.id != *option);
+        let order = others
+            .map(|o| o.id.clone())
+            .chain(enabled.then(|| option.clone()))
+            .collect();
+        let setup = Setup {
+            order: Some(order),
+            ..Setup::default()
+        };
+        let change = SystemChange {
+            setup,
+            indicator: None,
+        };
+        self.update_locked(ctx, &system, change).await
+    }
+
+    async fn update_locked(
+        &self,
+        ctx: &Ctx,
+        system: &System,
+        change: SystemChange,
+    ) -> Result<Arc<System>> {
+        let id = &system.id;
         let SystemChange { setup, indicator } = change;
-        check(&system, &setup)?;
+        check(system, &setup)?;
         let host = self.host(&system.host)?;
         if !setup.is_empty() {
             let machine = host.backend.setup(system.machine.key, &setup).await?;

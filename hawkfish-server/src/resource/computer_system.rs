@@ -92,7 +92,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         indicator_led_allowable: vec![IndicatorLED::Lit, IndicatorLED::Off],
         location_indicator_active: Prop::Value(system.indicator),
         last_reset_time: machine.last_reset.map(|at| at.to_string()),
-        boot: Some(boot(&system)),
+        boot: Some(boot(&system, rq.uri())),
         processor_summary: Some(model::ProcessorSummary {
             count: Prop::Value(processors.sockets.into()),
             core_count: Prop::Value((processors.sockets * processors.cores).into()),
@@ -126,7 +126,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     })
 }
 
-fn boot(system: &System) -> model::Boot {
+fn boot(system: &System, uri: &str) -> model::Boot {
     let boot = &system.machine.boot;
     let can = system.capabilities.boot;
     model::Boot {
@@ -164,6 +164,7 @@ fn boot(system: &System) -> model::Boot {
                 .map(|o| o.id.to_string())
                 .collect(),
         ),
+        boot_options: Some(OdataId::new(format!("{uri}/BootOptions"))),
         boot_order_allowable: boot.options.iter().map(|o| o.id.to_string()).collect(),
         ..Default::default()
     }
@@ -420,7 +421,7 @@ pub(super) fn status(system: &System) -> Status {
     }
 }
 
-fn source(target: BootTarget) -> BootSource {
+pub(super) fn source(target: BootTarget) -> BootSource {
     match target {
         BootTarget::Pxe => BootSource::Pxe,
         BootTarget::Hdd => BootSource::Hdd,

@@ -3,6 +3,7 @@
 //! How to add one is told in [`crate::catalog`].
 
 pub mod account_service;
+pub mod boot_option;
 pub mod chassis;
 pub mod computer_system;
 pub mod json_schema;
@@ -33,6 +34,8 @@ pub const ALL: &[&Resource] = &[
     &odata::METADATA,
     &computer_system::COLLECTION,
     &computer_system::RESOURCE,
+    &boot_option::COLLECTION,
+    &boot_option::RESOURCE,
     &virtual_media::SYSTEM_COLLECTION,
     &virtual_media::SYSTEM,
     &chassis::COLLECTION,

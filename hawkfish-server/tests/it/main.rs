@@ -2,6 +2,7 @@
 
 mod accounts;
 mod body;
+mod boot_options;
 mod coverage;
 mod docs;
 mod door;
