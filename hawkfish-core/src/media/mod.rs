@@ -382,6 +382,21 @@ impl HawkFish {
         };
         let _guard = self.lock(id).await;
         let system = self.system(&Ctx::service(), id)?;
+        let slots = system.machine.slots.iter();
+        let there = slots
+            .filter(|s| s.id == job.slot)
+            .find_map(|s| s.medium.as_ref());
+        // After a crash: the backend made the change already, and only the end of the task is missing.
+        let is_done = match there {
+            Some(medium) if medium.source == source => true,
+            Some(_) => {
+                return Err(Error::conflict(
+                    Conflict::Occupied,
+                    "The slot has come to hold another medium.",
+                ));
+            }
+            None => false,
+        };
         // The record first: should HawkFish die after the backend's change, it still knows what is in the slot.
         let (row_system, row_slot, row) = (id.clone(), job.slot.clone(), record.clone());
         self.store()
@@ -389,6 +404,12 @@ impl HawkFish {
                 Box::pin(async move { rows::put(tx, &row_system, &row_slot, &row).await })
             })
             .await?;
+        if is_done {
+            self.inner.inventory.update(id, |s| {
+                s.media.insert(job.slot.clone(), record);
+            });
+            return Ok(());
+        }
         let host = self.host(&system.host)?;
         let insert = Insert {
             source,

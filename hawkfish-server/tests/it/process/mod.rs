@@ -4,7 +4,7 @@
 //! `HAWKFISH_TEST_REQUIRE=1` is set.
 
 mod client;
-// mod crash;
+mod crash;
 mod drain;
 mod images;
 pub(crate) mod part;
