@@ -1,5 +1,7 @@
 //! A resource against the model of its type.
 
+use std::cmp::Ordering;
+
 use hawkfish_redfish::validate::{self, Finding, Problem};
 use serde_json::Value;
 
@@ -12,7 +14,8 @@ pub enum Judgement {
         entity: String,
         /// What is wrong with it.
         wrong: Vec<String>,
-        /// JSON pointers to what our model cannot judge: properties that it does not have, and values that a newer version may have added.
+        /// JSON pointers to what our model cannot judge: properties that it does not have, values that a newer version may
+        /// have added, and required properties that an older one may not have had.
         unjudged: Vec<String>,
     },
     /// Our model does not have its type.
@@ -35,10 +38,10 @@ pub fn judge(body: &Value) -> Judgement {
             odata_type: odata_type.unwrap_or_default().to_owned(),
         };
     };
-    let newer = version > ours;
+    let age = version.cmp(&ours);
     let (mut wrong, mut unjudged) = (Vec::new(), Vec::new());
     for finding in validate::response(entity, body) {
-        if can_judge(&finding, newer) {
+        if can_judge(&finding, age) {
             wrong.push(sentence(&finding));
         } else {
             unjudged.push(finding.pointer);
@@ -51,12 +54,18 @@ pub fn judge(body: &Value) -> Judgement {
     }
 }
 
-/// The model holds what HawkFish serves: a standard property that it leaves out is not wrong in another service.
-fn can_judge(finding: &Finding, newer: bool) -> bool {
+/// The model holds what HawkFish serves, in the newest version: what it leaves out, what a newer version may have added and what an older one did
+/// not yet require is not wrong in another service.
+fn can_judge(finding: &Finding, age: Ordering) -> bool {
     match finding.problem {
         Problem::Unknown => false,
-        // An expanded resource of a type that we do not have.
-        Problem::NotInList { .. } => !newer && finding.name != "@odata.type",
+        // The name is that of the type where an expanded resource is of a type that we do not have.
+        Problem::NotInList { .. } => age != Ordering::Greater && finding.name != "@odata.type",
+        Problem::Missing => {
+            age != Ordering::Less
+                || ["Id", "Name"].contains(&finding.name.as_str())
+                || finding.name.starts_with('@')
+        }
         _ => true,
     }
 }

@@ -345,6 +345,38 @@ async fn a_value_that_a_newer_version_may_have_added_is_counted_and_not_judged()
 }
 
 #[tokio::test]
+async fn a_property_that_an_older_version_may_not_have_required_is_counted_and_not_judged() {
+    let lose = |version: &'static str| {
+        let spoil: Spoil = match version {
+            "old" => |_, answer| {
+                answer.of("ManagerAccount", |body| {
+                    body["@odata.type"] = "#ManagerAccount.v1_0_0.ManagerAccount".into();
+                    body.as_object_mut().unwrap().remove("AccountTypes");
+                });
+            },
+            _ => |_, answer| {
+                answer.of("ManagerAccount", |body| {
+                    body.as_object_mut().unwrap().remove("AccountTypes");
+                });
+            },
+        };
+        report(spoil, "payload.model")
+    };
+    let old = lose("old").await;
+    assert_eq!(
+        (old.counts().failed, old.walked.unjudged_values),
+        (0, 1),
+        "{old}"
+    );
+    let new = lose("new").await;
+    assert_eq!(
+        (new.counts().failed, new.walked.unjudged_values),
+        (1, 0),
+        "{new}"
+    );
+}
+
+#[tokio::test]
 async fn the_report_says_where_and_what_in_all_its_forms() {
     let report = report(
         |_, answer| {
