@@ -157,7 +157,12 @@ impl Host {
     }
 
     /// Takes an override back once the firmware that was reset has come to booting. A thread watches for that; no verb waits for it.
-    fn take_back_after_firmware(self: &Arc<Self>, domain: Domain, key: MachineKey, id: String) {
+    pub(super) fn take_back_after_firmware(
+        self: &Arc<Self>,
+        domain: Domain,
+        key: MachineKey,
+        id: String,
+    ) {
         if !self.begin_watch(key) {
             // Somebody watches already, and has heard of this reset too.
             return;

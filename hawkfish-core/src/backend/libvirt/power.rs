@@ -49,7 +49,8 @@ fn phrase(step: Step) -> &'static str {
 
 impl Host {
     /// Takes a power step and returns the machine as it is then.
-    pub(super) fn step(&self, conn: &Connect, key: MachineKey, step: Step) -> Result<Arc<Machine>> {
+    pub(super) fn step(
+        self: &Arc<Self>, conn: &Connect, key: MachineKey, step: Step) -> Result<Arc<Machine>> {
         let (domain, state) = self.find(conn, key)?;
         if let Some(conflict) = refusal(state, step) {
             let message = match conflict {
@@ -136,13 +137,17 @@ impl Host {
     }
 
     /// Resets a machine. Its event is to have been heard when this returns: it must not use up an override that is set next.
-    fn reset(&self, domain: &Domain, key: MachineKey) -> Result<()> {
+    fn reset(self: &Arc<Self>, domain: &Domain, key: MachineKey) -> Result<()> {
+        let once = self.once(key);
         let before = self.resets(key);
         domain
             .reset()
             .map_err(|error| fault::of(&error, phrase(Step::Reset), key))?;
         if self.driver() == Driver::Qemu && !self.wait_for_reset(key, before, RESET_WITHIN) {
             return Err(Error::backend("The hypervisor did not reset the machine."));
+        }
+        if let Some(id) = once.filter(|_| self.driver() == Driver::Qemu) {
+            self.take_back_after_firmware(domain.clone(), key, id);
         }
         Ok(())
     }
