@@ -44,7 +44,6 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
                 max_levels: Some(MAX_LEVELS.into()),
                 links: Some(true),
                 no_links: Some(true),
-                ..Expand::default()
             }),
             filter_query: Some(true),
             include_origin_of_condition_query: Some(false),
