@@ -6,6 +6,8 @@ mod behavior_libvirt;
 mod behavior_sim;
 #[cfg(feature = "libvirt")]
 mod lab;
+#[cfg(feature = "libvirt")]
+mod libvirt;
 mod media;
 mod rig;
 mod sim;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::error::Error as Virt;
@@ -67,6 +68,8 @@ struct Picture {
     conn: Option<Connect>,
     driver: Driver,
     facts: HostFacts,
+    /// Cancelled when that connection is lost, so that nobody waits for what will not be answered.
+    lost: CancellationToken,
     /// Why the connection is to be given up, once somebody noticed.
     broken: Option<String>,
     told_lost: bool,
@@ -104,6 +107,7 @@ impl Host {
                 closed: false,
                 ended: false,
                 conn: None,
+                lost: CancellationToken::new(),
                 driver,
                 facts: HostFacts::default(),
                 broken: None,
@@ -208,9 +212,9 @@ impl Host {
                 Ok(subscriptions) => {
                     pause = self.settings.retry_first;
                     let reason = self.tend();
-                    // Before the registrations are dropped: those may have to wait for a host that hangs.
                     self.lose(&reason);
-                    drop(subscriptions);
+                    // Ending the registrations may have to wait for a host that hangs; nobody is to wait with it.
+                    self.aside("close", move || drop(subscriptions));
                 }
                 Err(reason) => self.lose(&reason),
             }
@@ -225,13 +229,17 @@ impl Host {
         let mut picture = self.picture();
         picture.conn = None;
         picture.broken = None;
+        picture.lost.cancel();
         picture.pending.clear();
         picture.own.clear();
+        picture.watched.clear();
         if !picture.told_lost && !picture.closed {
             picture.told_lost = true;
             tracing::warn!(host = self.settings.name, reason, "host lost");
             self.tell(&mut picture, Change::Lost(reason.to_owned()));
         }
+        drop(picture);
+        self.pool.abandon();
     }
 
     fn open(self: &Arc<Self>) -> Result<Subscriptions, String> {
@@ -288,8 +296,10 @@ impl Host {
             "host connected"
         );
         picture.facts = facts;
-        picture.entries = entries;
+        // They may be the last that hold the connection before, whose end may take a while.
+        let before = std::mem::replace(&mut picture.entries, entries);
         picture.conn = Some(conn);
+        picture.lost = CancellationToken::new();
         picture.told_lost = false;
         picture.broken = None;
         self.tell(&mut picture, Change::Connected);
@@ -307,6 +317,7 @@ impl Host {
         }
         let early: Vec<MachineKey> = picture.pending.keys().copied().collect();
         drop(picture);
+        self.aside("close", move || drop(before));
         for key in early {
             self.look_later(key);
         }
@@ -335,14 +346,64 @@ impl Host {
             if !conn.is_alive().unwrap_or(false) {
                 return broken.unwrap_or_else(|| "the connection ended".to_owned());
             }
-            match self.stale(&conn, true) {
+            match self.look_around(&conn) {
                 Ok(stale) => {
                     for key in stale {
                         self.happened(key, Happening::Look);
                     }
                 }
-                Err(error) => return error.message().to_owned(),
+                Err(reason) => return reason,
             }
+        }
+    }
+
+    /// Asks what is stale, in a thread that is left behind if there is no answer: when a connection ends while several callers wait on it, libvirt's client
+    /// (9.0 for one) wakes one of them and leaves the others waiting for good.
+    fn look_around(self: &Arc<Self>, conn: &Connect) -> Result<Vec<MachineKey>, String> {
+        let found = Arc::new(Mutex::new(None));
+        let (host, asked, answer) = (Arc::clone(self), conn.clone(), Arc::clone(&found));
+        self.aside("look", move || {
+            let stale = host.stale(&asked, true);
+            // Under the lock that is waited with, so that the news is not missed.
+            let _picture = host.picture();
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(stale);
+            host.stirred.notify_all();
+        });
+        let found = || found.lock().unwrap_or_else(PoisonError::into_inner).take();
+        loop {
+            let mut answer = None;
+            let in_time = self.wait_until(self.settings.read_within, |picture| {
+                answer = found();
+                answer.is_some() || picture.closed || picture.broken.is_some()
+            });
+            if let Some(answer) = answer {
+                return answer.map_err(|error| error.message().to_owned());
+            }
+            let (closed, broken) = {
+                let mut picture = self.picture();
+                (picture.closed, picture.broken.take())
+            };
+            if closed {
+                return Err("closed".to_owned());
+            }
+            if !in_time {
+                return Err("it does not answer".to_owned());
+            }
+            // Somebody may have meant the connection before.
+            if let Some(reason) = broken
+                && !conn.is_alive().unwrap_or(false)
+            {
+                return Err(reason);
+            }
+        }
+    }
+
+    /// Runs something that may hang, in a thread of its own.
+    fn aside(&self, what: &str, run: impl FnOnce() + Send + 'static) {
+        let name = format!("libvirt-{what}-{}", self.settings.name);
+        // Without a thread it is dropped, which looks like no answer.
+        if let Err(error) = std::thread::Builder::new().name(name).spawn(run) {
+            tracing::error!(%error, host = self.settings.name, what, "no thread for libvirt's calls");
         }
     }
 
@@ -740,6 +801,7 @@ impl Host {
         work: impl FnOnce(&Arc<Self>, &Connect) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let conn = self.connection()?;
+        let lost = self.picture().lost.clone();
         let (answer, answered) = oneshot::channel();
         let host = Arc::clone(self);
         self.pool.submit(key, move || {
@@ -755,9 +817,16 @@ impl Host {
             }
             let _ = answer.send(done);
         });
+        let answered = async {
+            tokio::select! {
+                biased;
+                answered = answered => answered.map_err(|_| ()),
+                () = lost.cancelled() => Err(()),
+            }
+        };
         match tokio::time::timeout(limit, answered).await {
             Ok(Ok(done)) => done,
-            Ok(Err(_)) => Err(Error::unavailable("The host's connection was closed.")),
+            Ok(Err(())) => Err(Error::unavailable("The host's connection was closed.")),
             Err(_) => {
                 self.suspect("a call took too long");
                 Err(Error::unavailable("The host did not answer in time.")

@@ -4,7 +4,7 @@
 //! other machine. When all threads are busy more are made, up to a bound; those go again when there is nothing to do.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::backend::MachineKey;
@@ -48,7 +48,7 @@ struct Inner {
 }
 
 /// A pool of threads; they end when it is closed and what was begun is done.
-pub(super) struct Pool(Arc<Inner>);
+pub(super) struct Pool(Mutex<Arc<Inner>>);
 
 /// How long a thread above the least waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(30);
@@ -56,18 +56,23 @@ const IDLE: Duration = Duration::from_secs(30);
 impl Pool {
     pub(super) fn new(name: String, least: usize, most: usize) -> Self {
         let least = least.max(1);
-        Self(Arc::new(Inner {
+        Self(Mutex::new(Arc::new(Inner {
             name,
             least,
             most: most.max(least),
             queue: Mutex::default(),
             ready: Condvar::new(),
-        }))
+        })))
+    }
+
+    fn inner(&self) -> Arc<Inner> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Runs a job when a thread is free and no other job is at work on the same machine.
     pub(super) fn submit(&self, key: Option<MachineKey>, run: impl FnOnce() + Send + 'static) {
-        let mut queue = self.0.queue();
+        let inner = self.inner();
+        let mut queue = inner.queue();
         if queue.closed {
             return;
         }
@@ -75,15 +80,15 @@ impl Pool {
             key,
             run: Box::new(run),
         });
-        if queue.idle == 0 && queue.threads < self.0.most {
+        if queue.idle == 0 && queue.threads < inner.most {
             queue.threads += 1;
-            let inner = Arc::clone(&self.0);
+            let worker = Arc::clone(&inner);
             let spawned = std::thread::Builder::new()
                 .name(format!("libvirt-{}", inner.name))
-                .spawn(move || inner.work());
+                .spawn(move || worker.work());
             if let Err(error) = spawned {
                 queue.threads -= 1;
-                tracing::error!(%error, host = self.0.name, "no thread for libvirt's calls");
+                tracing::error!(%error, host = inner.name, "no thread for libvirt's calls");
                 if queue.threads == 0 {
                     // Nobody would ever run it; dropping it tells who waits for it.
                     queue.jobs.clear();
@@ -91,25 +96,46 @@ impl Pool {
             }
         }
         drop(queue);
-        self.0.ready.notify_one();
+        inner.ready.notify_one();
     }
 
     /// Lets no more job begin.
     pub(super) fn close(&self) {
-        let mut queue = self.0.queue();
-        queue.closed = true;
-        let left = std::mem::take(&mut queue.jobs);
-        drop(queue);
-        self.0.ready.notify_all();
-        drop(left);
+        self.inner().close();
+    }
+
+    /// Begins anew: drops the jobs that wait, and lets go of the threads at work, whose calls may never return. They end when those do.
+    pub(super) fn abandon(&self) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = Queue {
+            closed: inner.queue().closed,
+            ..Queue::default()
+        };
+        let fresh = Inner {
+            name: inner.name.clone(),
+            least: inner.least,
+            most: inner.most,
+            queue: Mutex::new(queue),
+            ready: Condvar::new(),
+        };
+        let old = std::mem::replace(&mut *inner, Arc::new(fresh));
+        drop(inner);
+        old.close();
     }
 }
 
 impl Inner {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        let mut queue = self.queue();
+        queue.closed = true;
+        let left = std::mem::take(&mut queue.jobs);
+        drop(queue);
+        self.ready.notify_all();
+        drop(left);
     }
 
     fn work(&self) {
@@ -134,7 +160,7 @@ impl Inner {
             let (again, waited) = self
                 .ready
                 .wait_timeout(queue, IDLE)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+                .unwrap_or_else(PoisonError::into_inner);
             queue = again;
             queue.idle -= 1;
             if waited.timed_out() && queue.jobs.is_empty() && queue.threads > self.least {
@@ -185,5 +211,31 @@ mod tests {
         pool.submit(key(1), || panic!("on purpose"));
         pool.submit(key(1), move || said.send(()).unwrap());
         heard.recv().unwrap();
+    }
+
+    #[test]
+    fn threads_that_hang_are_let_go_and_their_machines_are_served_by_others() {
+        let pool = Pool::new("test".to_owned(), 1, 1);
+        let (release, hang) = mpsc::channel::<()>();
+        let (said, heard) = mpsc::channel();
+        let done = said.clone();
+        pool.submit(key(1), move || {
+            done.send("begun").unwrap();
+            hang.recv().unwrap();
+            done.send("late").unwrap();
+        });
+        assert_eq!(heard.recv(), Ok("begun"));
+        let never = said.clone();
+        pool.submit(key(1), move || never.send("never").unwrap());
+        pool.abandon();
+        pool.submit(key(1), move || said.send("anew").unwrap());
+        assert_eq!(heard.recv(), Ok("anew"));
+        release.send(()).unwrap();
+        assert_eq!(heard.recv(), Ok("late"));
+        pool.close();
+        pool.abandon();
+        pool.submit(key(1), || unreachable!("it is closed"));
+        // All that could still say something is gone.
+        assert!(heard.recv().is_err());
     }
 }

@@ -50,7 +50,11 @@ fn phrase(step: Step) -> &'static str {
 impl Host {
     /// Takes a power step and returns the machine as it is then.
     pub(super) fn step(
-        self: &Arc<Self>, conn: &Connect, key: MachineKey, step: Step) -> Result<Arc<Machine>> {
+        self: &Arc<Self>,
+        conn: &Connect,
+        key: MachineKey,
+        step: Step,
+    ) -> Result<Arc<Machine>> {
         let (domain, state) = self.find(conn, key)?;
         if let Some(conflict) = refusal(state, step) {
             let message = match conflict {
