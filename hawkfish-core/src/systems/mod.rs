@@ -57,6 +57,10 @@ impl HawkFish {
         if !system.reset_types().contains(&reset) {
             return Err(Error::unsupported(format!("ResetType {}", reset.as_str())));
         }
+        if !system.reachable {
+            // What was seen last may be long past, so it tells neither that nothing is to be done nor that nothing can be.
+            return Err(Error::unavailable("The host does not answer."));
+        }
         let steps = power::plan(system.machine.power, reset)?;
         tracing::info!(system = %id, reset = reset.as_str(), steps = ?steps, "resetting");
         match steps.as_slice() {

@@ -387,7 +387,7 @@ pub(super) fn status(system: &System) -> Status {
     if !system.reachable {
         let seen = system.seen.to_string();
         let message =
-            hawkfish_redfish::message::hawkfish("HostUnreachable", &[system.host.as_str(), &seen]);
+            hawkfish_redfish::message::hawkfish("StateLastSeen", &[system.host.as_str(), &seen]);
         return Status {
             state: Prop::Value(State::UnavailableOffline),
             health: Prop::Value(Health::Warning),
