@@ -3,6 +3,8 @@
 //! Where it is and who asks comes from `HAWKFISH_URL`, `HAWKFISH_USERNAME`, `HAWKFISH_PASSWORD`, and `HAWKFISH_CA` where the service has a certificate of
 //! its own.
 
+#![expect(clippy::print_stdout, reason = "a program that has something to say")]
+
 use std::env::var;
 use std::time::Duration;
 
