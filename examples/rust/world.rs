@@ -1,5 +1,7 @@
 //! A rack of two servers in this process, in a time that only moves when told: what a test of a Redfish client can look like.
 
+#![expect(clippy::print_stdout, reason = "a program that has something to say")]
+
 use hawkfish_client::{Client, Fetched, link};
 use hawkfish_sim::World;
 use jiff::SignedDuration;
