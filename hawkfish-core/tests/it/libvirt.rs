@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hawkfish_core::backend::libvirt::{Keepalive, LibvirtBackend, LibvirtSettings, probe};
+use hawkfish_core::backend::libvirt::{LibvirtBackend, LibvirtSettings, probe};
 use hawkfish_core::backend::{
     Backend, BootOverride, BootTarget, Change, Insert, Machine, MachineKey, MediaSource, Power,
     Setup, Step,
@@ -62,10 +62,7 @@ impl Lab {
     fn settings(&self) -> LibvirtSettings {
         LibvirtSettings {
             look_every: Duration::from_secs(2),
-            keepalive: Keepalive {
-                interval: Duration::from_secs(1),
-                count: 2,
-            },
+            read_within: Duration::from_secs(5),
             ..LibvirtSettings::new(&self.uri)
         }
     }

@@ -19,12 +19,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
 use super::event::Happening;
-use super::host::{Entry, Host, is_active};
+use super::host::{Entry, Host};
+use super::line::Line;
+use super::look::is_active;
 use super::marker::{Marker, NAMESPACE, PREFIX, Phase};
 use super::xml::Doc;
 use super::{Driver, fault, live, order};
@@ -59,13 +60,13 @@ pub(super) fn running(domain: &Domain, key: MachineKey) -> Result<Doc> {
 }
 
 /// Defines a domain anew, in one step.
-pub(super) fn define(conn: &Connect, key: MachineKey, text: &str) -> Result<()> {
-    let validated = Domain::define_xml_flags(conn, text, sys::VIR_DOMAIN_DEFINE_VALIDATE);
+pub(super) fn define(line: &Line, key: MachineKey, text: &str) -> Result<()> {
+    let validated = Domain::define_xml_flags(&line.conn, text, sys::VIR_DOMAIN_DEFINE_VALIDATE);
     let defined = match validated {
         // libvirt's schema may lag behind what libvirt itself takes, or somebody forced something in; that is not ours to refuse.
         Err(error) if error.code() == virt::error::ErrorNumber::XmlInvalidSchema => {
             tracing::debug!(machine = %key, error = error.message(), "not valid by the schema");
-            Domain::define_xml(conn, text)
+            Domain::define_xml(&line.conn, text)
         }
         other => other,
     };
@@ -110,7 +111,7 @@ impl Host {
     /// Sees to it that what runs boots next as it should. Returns whether a definition was changed.
     pub(super) fn settle(
         self: &Arc<Self>,
-        conn: &Connect,
+        line: &Line,
         key: MachineKey,
         entry: &Entry,
         happenings: &[Happening],
@@ -118,10 +119,8 @@ impl Host {
         let Some(live) = &entry.live else {
             return Ok(false);
         };
-        let domain = &entry.domain;
-        let state = domain
-            .get_state()
-            .map_err(|error| fault::of(&error, "look at the machine", key))?;
+        let (domain, state) = self.find(line, key)?;
+        let domain = &domain;
         if !is_active(state) {
             return Ok(false);
         }
@@ -130,7 +129,7 @@ impl Host {
             && over.over.once
             && over.phase != Phase::Taken
         {
-            self.take_back(conn, domain, key, Some(&over.id))?;
+            self.take_back(line, domain, key, Some(&over.id))?;
             let is_ours_to_let_go = over.phase == Phase::Starting
                 && state.0 == sys::VIR_DOMAIN_PAUSED
                 && happenings.contains(&Happening::Met);
@@ -143,7 +142,7 @@ impl Host {
         let is_reset = happenings.contains(&Happening::Reset)
             || (state.0 == sys::VIR_DOMAIN_RUNNING && self.take_unfinished(key));
         if is_reset && let Some(over) = set.filter(|over| over.over.once) {
-            self.take_back_after_firmware(domain.clone(), key, over.id.clone());
+            self.take_back_after_firmware(key, over.id.clone());
         }
         let is_unknown = happenings
             .iter()
@@ -157,33 +156,39 @@ impl Host {
     }
 
     /// Takes an override back once the firmware that was reset has come to booting. A thread watches for that; no verb waits for it.
-    pub(super) fn take_back_after_firmware(
-        self: &Arc<Self>,
-        domain: Domain,
-        key: MachineKey,
-        id: String,
-    ) {
+    pub(super) fn take_back_after_firmware(self: &Arc<Self>, key: MachineKey, id: String) {
         if !self.begin_watch(key) {
             // Somebody watches already, and has heard of this reset too.
             return;
         }
         let host = Arc::clone(self);
-        self.pool.submit(None, move || {
-            let is_past = host.watch_firmware(&domain, key);
+        self.submit(None, move |line| {
+            let domain = line
+                .domain(key)
+                .map_err(|error| fault::of(&error, "look at the machine", key));
+            let is_past = match &domain {
+                Ok(domain) => host.watch_firmware(domain, key),
+                Err(_) => false,
+            };
             host.end_watch(key, !is_past);
-            if !is_past {
-                return;
+            if is_past {
+                host.take_back_later(key, id);
             }
-            let again = Arc::clone(&host);
-            host.pool.submit(Some(key), move || {
-                let taken = again.connection().and_then(|conn| {
-                    again.take_back(&conn, &domain, key, Some(&id))?;
-                    again.look(&conn, key, &[])
-                });
-                if let Err(error) = taken {
-                    tracing::warn!(machine = %key, ?error, "boot override not taken back");
-                }
+            domain.map(drop)
+        });
+    }
+
+    fn take_back_later(self: &Arc<Self>, key: MachineKey, id: String) {
+        let host = Arc::clone(self);
+        self.submit(Some(key), move |line| {
+            let taken = host.find(line, key).and_then(|(domain, _)| {
+                host.take_back(line, &domain, key, Some(&id))?;
+                host.look(line, key, &[]).map(drop)
             });
+            if let Err(error) = &taken {
+                tracing::warn!(machine = %key, ?error, "boot override not taken back");
+            }
+            taken
         });
     }
 
@@ -233,7 +238,7 @@ impl Host {
     /// Takes an override back that was used up: of what runs, and in the definition, if it is still that one there.
     pub(super) fn take_back(
         &self,
-        conn: &Connect,
+        line: &Line,
         domain: &Domain,
         key: MachineKey,
         id: Option<&str>,
@@ -255,7 +260,7 @@ impl Host {
             live::set_order(domain, key, live, &order::effective(&config))?;
         }
         if is_there {
-            define(conn, key, &config.to_text())?;
+            define(line, key, &config.to_text())?;
         }
         if let Some(live) = &live {
             note_taken(domain, key, Marker::read(live))?;
@@ -264,7 +269,7 @@ impl Host {
     }
 
     /// Starts a machine that is off, so that an override for one boot is used for this one only.
-    pub(super) fn start(&self, conn: &Connect, domain: &Domain, key: MachineKey) -> Result<()> {
+    pub(super) fn start(&self, line: &Line, domain: &Domain, key: MachineKey) -> Result<()> {
         let doing = "start the machine";
         let is_saved = domain.has_managed_save(0).unwrap_or(false);
         let entry = self.entry(key);
@@ -293,7 +298,7 @@ impl Host {
             domain
                 .create()
                 .map_err(|error| fault::of(&error, doing, key))?;
-            return self.take_back(conn, domain, key, Some(&id));
+            return self.take_back(line, domain, key, Some(&id));
         }
         // Should HawkFish end between here and there, it knows from this that the machine is to be let go.
         let mut config = definition(domain, key)?;
@@ -303,18 +308,18 @@ impl Host {
                 over.phase = Phase::Starting;
             }
         });
-        define(conn, key, &config.to_text())?;
+        define(line, key, &config.to_text())?;
         let started = domain
             .create_with_flags(sys::VIR_DOMAIN_START_PAUSED)
             .map_err(|error| fault::of(&error, doing, key))
             .and_then(|_| {
-                self.take_back(conn, domain, key, Some(&id))?;
+                self.take_back(line, domain, key, Some(&id))?;
                 let_go(domain).map_err(|error| fault::of(&error, doing, key))
             });
         if let Err(error) = started {
             // All or nothing. If even this fails the host is gone, and the note is followed when it is back.
             let _ = domain.destroy();
-            let _ = define(conn, key, &before);
+            let _ = define(line, key, &before);
             return Err(error);
         }
         Ok(())

@@ -19,13 +19,16 @@ mod fault;
 mod firmware;
 mod host;
 mod identity;
+mod line;
 mod live;
+mod look;
 mod marker;
 mod media;
 mod order;
 mod pool;
 mod power;
 mod raw;
+mod session;
 mod setup;
 mod slot;
 #[cfg(test)]
@@ -56,31 +59,20 @@ pub struct LibvirtSettings {
     pub uri: String,
     /// Name of the host, for logs and threads.
     pub name: String,
-    /// Threads for calls that stay; four times as many when they are busy.
+    /// Threads for calls that stay, and connections: each thread has one of its own. Four times as many when they are busy.
     pub workers: usize,
-    /// How a connection that no longer answers is found out.
-    pub keepalive: Keepalive,
-    /// Time between two looks at what comes without an event.
+    /// Time between two looks at what comes without an event, and at whether the host still answers.
     pub look_every: Duration,
     /// Wait before the first attempt to connect again; it doubles with each.
     pub retry_first: Duration,
     /// Longest such wait.
     pub retry_most: Duration,
-    /// How long a question may take.
+    /// How long a question may take; a host that takes longer is lost.
     pub read_within: Duration,
     /// How long a change may take.
     pub change_within: Duration,
     /// How long writing a machine's memory to disk may take.
     pub suspend_within: Duration,
-}
-
-/// Keepalive of a connection: after `count` questions without an answer, `interval` apart, it is given up.
-#[derive(Clone, Copy, Debug)]
-pub struct Keepalive {
-    /// Whole seconds, at least one.
-    pub interval: Duration,
-    /// Questions.
-    pub count: u32,
 }
 
 impl LibvirtSettings {
@@ -92,10 +84,6 @@ impl LibvirtSettings {
             name: uri.clone(),
             uri,
             workers: 4,
-            keepalive: Keepalive {
-                interval: Duration::from_secs(3),
-                count: 3,
-            },
             look_every: Duration::from_secs(10),
             retry_first: Duration::from_millis(500),
             retry_most: Duration::from_secs(15),
@@ -207,7 +195,7 @@ impl LibvirtBackend {
 
     fn can(&self, is_so: bool, what: &str) -> Result<()> {
         // While it is lost that is what matters, whatever it could do.
-        self.host.connection()?;
+        self.host.want_connected()?;
         if is_so {
             Ok(())
         } else {
@@ -234,7 +222,7 @@ pub async fn probe(uri: &str, limit: Duration) -> Result<HostFacts> {
         .spawn(move || {
             let asked = raw::start_event_loop().and_then(|()| {
                 Connect::open(Some(&at))
-                    .and_then(|conn| host::host_facts(&conn))
+                    .and_then(|conn| session::host_facts(&conn))
                     .map_err(|error| error.message().to_owned())
             });
             let _ = answer.send(asked);
@@ -259,7 +247,7 @@ impl Backend for LibvirtBackend {
     }
 
     async fn host(&self) -> Result<HostFacts> {
-        self.host.connection()?;
+        self.host.want_connected()?;
         Ok(self.host.facts())
     }
 
@@ -267,16 +255,16 @@ impl Backend for LibvirtBackend {
         let limit = self.host.settings.read_within;
         let stale = self
             .host
-            .call(None, limit, |host, conn| {
-                host.stale(conn, false)
+            .call(None, limit, |host, line| {
+                host.stale(line, false)
                     .map_err(|error| fault::unavailable(&error))
             })
             .await?;
         let looks = stale.into_iter().map(|key| async move {
             let looked = self
                 .host
-                .call(Some(key), limit, move |host, conn| {
-                    host.look(conn, key, &[Happening::Look])
+                .call(Some(key), limit, move |host, line| {
+                    host.look(line, key, &[Happening::Look])
                 })
                 .await;
             match looked {
@@ -293,8 +281,8 @@ impl Backend for LibvirtBackend {
         let limit = self.host.settings.read_within;
         let machine = self
             .host
-            .call(Some(key), limit, move |host, conn| {
-                host.look(conn, key, &[Happening::Look])
+            .call(Some(key), limit, move |host, line| {
+                host.look(line, key, &[Happening::Look])
             })
             .await?;
         Ok(Arc::unwrap_or_clone(machine))
@@ -312,8 +300,8 @@ impl Backend for LibvirtBackend {
         };
         let machine = self
             .host
-            .call(Some(key), limit, move |host, conn| {
-                host.step(conn, key, step)
+            .call(Some(key), limit, move |host, line| {
+                host.step(line, key, step)
             })
             .await?;
         Ok(Arc::unwrap_or_clone(machine))
@@ -325,8 +313,8 @@ impl Backend for LibvirtBackend {
         let setup = setup.clone();
         let machine = self
             .host
-            .call(Some(key), limit, move |host, conn| {
-                host.setup(conn, key, &setup)
+            .call(Some(key), limit, move |host, line| {
+                host.setup(line, key, &setup)
             })
             .await?;
         Ok(Arc::unwrap_or_clone(machine))
@@ -338,8 +326,8 @@ impl Backend for LibvirtBackend {
         let (slot, medium) = (slot.clone(), medium.clone());
         let machine = self
             .host
-            .call(Some(key), limit, move |host, conn| {
-                host.insert(conn, key, &slot, &medium)
+            .call(Some(key), limit, move |host, line| {
+                host.insert(line, key, &slot, &medium)
             })
             .await?;
         Ok(Arc::unwrap_or_clone(machine))
@@ -351,8 +339,8 @@ impl Backend for LibvirtBackend {
         let slot = slot.clone();
         let machine = self
             .host
-            .call(Some(key), limit, move |host, conn| {
-                host.eject(conn, key, &slot)
+            .call(Some(key), limit, move |host, line| {
+                host.eject(line, key, &slot)
             })
             .await?;
         Ok(Arc::unwrap_or_clone(machine))

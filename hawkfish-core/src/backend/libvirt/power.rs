@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
 use super::event::{Happening, Stop};
-use super::host::{Host, is_active};
+use super::host::Host;
+use super::line::Line;
+use super::look::is_active;
 use super::{Driver, fault, raw};
 use crate::backend::{Machine, MachineKey, Step};
 use crate::error::{Conflict, Error, Result};
@@ -51,11 +52,11 @@ impl Host {
     /// Takes a power step and returns the machine as it is then.
     pub(super) fn step(
         self: &Arc<Self>,
-        conn: &Connect,
+        line: &Line,
         key: MachineKey,
         step: Step,
     ) -> Result<Arc<Machine>> {
-        let (domain, state) = self.find(conn, key)?;
+        let (domain, state) = self.find(line, key)?;
         if let Some(conflict) = refusal(state, step) {
             let message = match conflict {
                 Conflict::PowerOnRequired => "The system is off.",
@@ -81,7 +82,7 @@ impl Host {
         let console_before = self.console_length(key);
         let done = match step {
             Step::Start => {
-                self.start(conn, &domain, key)?;
+                self.start(line, &domain, key)?;
                 Ok(())
             }
             Step::Reset => {
@@ -108,7 +109,7 @@ impl Host {
             // It may have stopped by itself just before.
             let stopped = domain.get_state().is_ok_and(|state| !is_active(state));
             if step == Step::ForceOff && stopped {
-                return self.look_at_state(conn, key, &[]);
+                return self.look_at_state(line, key, &[]);
             }
             return Err(fault::of(&error, phrase(step), key));
         }
@@ -117,18 +118,18 @@ impl Host {
         }
         if is_test && matches!(step, Step::Reset | Step::Restart) {
             // There, both are done when they return, and nothing is told of them.
-            self.take_back_once(conn, &domain, key)?;
+            self.take_back_once(line, &domain, key)?;
         }
         if matches!(step, Step::Start | Step::Reset | Step::Restart) {
-            return self.look(conn, key, &happens);
+            return self.look(line, key, &happens);
         }
-        self.look_at_state(conn, key, &happens)
+        self.look_at_state(line, key, &happens)
     }
 
     /// Takes an override for one boot back, if there is one.
-    fn take_back_once(&self, conn: &Connect, domain: &Domain, key: MachineKey) -> Result<()> {
+    fn take_back_once(&self, line: &Line, domain: &Domain, key: MachineKey) -> Result<()> {
         match self.once(key) {
-            Some(id) => self.take_back(conn, domain, key, Some(&id)),
+            Some(id) => self.take_back(line, domain, key, Some(&id)),
             None => Ok(()),
         }
     }
@@ -151,7 +152,7 @@ impl Host {
             return Err(Error::backend("The hypervisor did not reset the machine."));
         }
         if let Some(id) = once.filter(|_| self.driver() == Driver::Qemu) {
-            self.take_back_after_firmware(domain.clone(), key, id);
+            self.take_back_after_firmware(key, id);
         }
         Ok(())
     }

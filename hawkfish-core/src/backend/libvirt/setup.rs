@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use virt::connect::Connect;
-
 use super::boot::{define, definition, running};
-use super::host::{Host, is_active};
+use super::host::Host;
+use super::line::Line;
+use super::look::is_active;
 use super::marker::Marker;
 use super::xml::Doc;
 use super::{Driver, device, fault, firmware, identity, live, order};
@@ -93,15 +93,15 @@ impl Host {
     /// Changes how a machine is set up, and returns it as it is then.
     pub(super) fn setup(
         &self,
-        conn: &Connect,
+        line: &Line,
         key: MachineKey,
         setup: &Setup,
     ) -> Result<Arc<Machine>> {
-        let (domain, state) = self.find(conn, key)?;
+        let (domain, state) = self.find(line, key)?;
         let entry = self.entry(key);
         let facts = match &entry {
-            Some(entry) => Arc::clone(entry.machine()),
-            None => self.look(conn, key, &[])?,
+            Some(entry) => Arc::clone(&entry.machine),
+            None => self.look(line, key, &[])?,
         };
         self.want_persistent(&domain, key)?;
         let mut doc = definition(&domain, key)?;
@@ -116,7 +116,7 @@ impl Host {
             .autostart
             .filter(|wanted| domain.get_autostart().ok() != Some(*wanted));
         if after != before {
-            define(conn, key, &after)?;
+            define(line, key, &after)?;
         }
         let rest = || {
             if let Some(wanted) = autostart {
@@ -139,14 +139,14 @@ impl Host {
                 let _ = domain.set_autostart(facts.autostart);
             }
             if after != before {
-                let _ = define(conn, key, &before);
+                let _ = define(line, key, &before);
             }
             if is_active(state) && self.driver() == Driver::Qemu {
                 let _ = self.bring_in_order(&domain, key, &order_before);
             }
             return Err(error);
         }
-        self.look(conn, key, &[])
+        self.look(line, key, &[])
     }
 
     /// A name for an override: the moment at which it is set.

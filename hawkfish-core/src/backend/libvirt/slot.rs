@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
 use super::boot::{define, definition, running};
-use super::host::{Host, is_active};
+use super::host::Host;
+use super::line::Line;
+use super::look::is_active;
 use super::marker::Marker;
 use super::media::{self, Live};
 use super::xml::Doc;
@@ -44,7 +45,7 @@ impl Host {
     /// Puts a file into a slot.
     pub(super) fn insert(
         &self,
-        conn: &Connect,
+        line: &Line,
         key: MachineKey,
         slot: &SlotId,
         medium: &Insert,
@@ -55,7 +56,7 @@ impl Host {
             MediaSource::Uri(_) => return Err(Error::unsupported("Inserting media by address")),
         };
         // The picture must be of now: others may have put something into the slot.
-        let machine = self.look(conn, key, &[])?;
+        let machine = self.look(line, key, &[])?;
         if self.slot_holds_something(&machine, slot)? {
             return Err(Error::conflict(
                 Conflict::Occupied,
@@ -63,7 +64,7 @@ impl Host {
             ));
         }
         self.want_readable(file)?;
-        let (domain, state) = self.find(conn, key)?;
+        let (domain, state) = self.find(line, key)?;
         self.want_persistent(&domain, key)?;
         let mut config = definition(&domain, key)?;
         let before = config.to_text();
@@ -76,13 +77,13 @@ impl Host {
             medium.write_protected,
         )?;
         order::renumber(&mut config);
-        define(conn, key, &config.to_text())?;
+        define(line, key, &config.to_text())?;
         let rest = || {
             if let Some(change) = &change {
                 apply(&domain, key, change, doing)?;
                 self.follow_override(&domain, key, &config)?;
             }
-            let machine = self.look(conn, key, &[])?;
+            let machine = self.look(line, key, &[])?;
             if self.slot_holds_something(&machine, slot)? {
                 Ok(machine)
             } else {
@@ -99,24 +100,24 @@ impl Host {
             {
                 let _ = apply(&domain, key, &undo, doing);
             }
-            let _ = define(conn, key, &before);
-            let _ = self.look(conn, key, &[]);
+            let _ = define(line, key, &before);
+            let _ = self.look(line, key, &[]);
         })
     }
 
     /// Takes the medium out of a slot.
     pub(super) fn eject(
         &self,
-        conn: &Connect,
+        line: &Line,
         key: MachineKey,
         slot: &SlotId,
     ) -> Result<Arc<Machine>> {
         let doing = "eject the medium";
-        let machine = self.look(conn, key, &[])?;
+        let machine = self.look(line, key, &[])?;
         if !self.slot_holds_something(&machine, slot)? {
             return Err(Error::conflict(Conflict::Empty, "The slot is empty."));
         }
-        let (domain, state) = self.find(conn, key)?;
+        let (domain, state) = self.find(line, key)?;
         self.want_persistent(&domain, key)?;
         let mut config = definition(&domain, key)?;
         let before = config.to_text();
@@ -125,14 +126,14 @@ impl Host {
         order::renumber(&mut config);
         let after = config.to_text();
         if after != before {
-            define(conn, key, &after)?;
+            define(line, key, &after)?;
         }
         let rest = || {
             if let Some(change) = &change {
                 apply(&domain, key, change, doing)?;
                 self.follow_override(&domain, key, &config)?;
             }
-            let machine = self.look(conn, key, &[])?;
+            let machine = self.look(line, key, &[])?;
             if self.slot_holds_something(&machine, slot)? {
                 return Err(Error::backend("The guest does not let go of the medium."));
             }
@@ -140,9 +141,9 @@ impl Host {
         };
         rest().inspect_err(|_| {
             if after != before {
-                let _ = define(conn, key, &before);
+                let _ = define(line, key, &before);
             }
-            let _ = self.look(conn, key, &[]);
+            let _ = self.look(line, key, &[]);
         })
     }
 
