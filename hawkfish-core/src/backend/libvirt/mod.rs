@@ -1,11 +1,11 @@
 //! Real machines, through libvirt.
 //!
 //! What to know of it:
-//! - Nothing here waits for libvirt but threads of its own ([`pool`]); a verb on a host that is lost fails at once.
-//! - A domain's XML is edited as a tree and defined anew in one step ([`setup`], [`slot`]); nothing is ever undefined. What HawkFish has to remember of a
-//!   domain, to take its changes back, it notes in the domain's own metadata ([`marker`]).
-//! - An override `once` is used for one boot only, whoever causes it: [`boot`] says how, and what nobody can see.
-//! - The picture of a host's machines follows libvirt's events ([`event`]); a look every few seconds finds what comes without one ([`host`]).
+//! - Nothing here waits for libvirt but threads of its own (`pool`); a verb on a host that is lost fails at once.
+//! - A domain's XML is edited as a tree and defined anew in one step (`setup`, `slot`); nothing is ever undefined. What HawkFish has to remember of a
+//!   domain, to take its changes back, it notes in the domain's own metadata (`marker`).
+//! - An override `once` is used for one boot only, whoever causes it: `boot` says how, and what nobody can see.
+//! - The picture of a host's machines follows libvirt's events (`event`); a look every few seconds finds what comes without one (`host`).
 //!
 //! Drivers: QEMU (all of it), and libvirt's own `test` driver, which runs nothing: its machines have no guests, take no interrupts, and show media at once.
 //! Of other drivers, machines are shown and switched on and off.
