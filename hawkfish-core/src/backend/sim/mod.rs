@@ -5,7 +5,7 @@
 //! leap of the clock and many small ones come to the same.
 //!
 //! What to know of this world:
-//! - [`Step::Start`](crate::backend::Step::Start) returns a machine that is [`PoweringOn`](crate::backend::Power::PoweringOn) for as long as its self-test takes, or, if it was suspended, as it was.
+//! - [`Step::Start`] returns a machine that is [`PoweringOn`](crate::backend::Power::PoweringOn) for as long as its self-test takes, or, if it was suspended, as it was.
 //! - The firmware chooses what to boot when the self-test is over; at that moment an override for one boot is used up. Cutting the power before then is no boot.
 //! - The console shows every attempt and, when something is booted, a line `HAWKFISH-BOOT target=Cd image=<what> mode=Uefi`. It starts anew with each cold start.
 //! - Any file can be inserted: nothing is read. Any address with a server in it can, too, save hosts under `.invalid` (RFC 2606), which cannot be
