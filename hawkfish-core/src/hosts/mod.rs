@@ -187,12 +187,17 @@ impl HawkFish {
     async fn take_in(&self, host: &Arc<Host>, machines: Vec<Machine>) -> Result<()> {
         let now = self.clock().now();
         let service = Ctx::service();
+        // What was told just before the host was lost is as last seen, too.
+        let known = self.inner.inventory.host(&host.id);
+        let reachable = known.is_some_and(|h| h.reachable);
         let mut changed: Vec<Arc<Machine>> = Vec::new();
         for machine in machines {
             let id = system_id(machine.key);
             match self.inner.inventory.system(&service, &id) {
                 Ok(known)
-                    if known.reachable && known.host == host.id && *known.machine == machine => {}
+                    if known.reachable == reachable
+                        && known.host == host.id
+                        && *known.machine == machine => {}
                 _ => changed.push(Arc::new(machine)),
             }
         }
@@ -205,7 +210,7 @@ impl HawkFish {
             self.inner.inventory.update(&id, |s| {
                 s.machine = Arc::clone(machine);
                 s.host = host.id.clone();
-                s.reachable = true;
+                s.reachable = reachable;
                 s.seen = now;
                 s.capabilities = host.capabilities.load_full();
             });
@@ -251,7 +256,7 @@ impl HawkFish {
                 host: host.id.clone(),
                 project,
                 machine,
-                reachable: true,
+                reachable,
                 seen: now,
                 indicator,
                 media: BTreeMap::new(),
