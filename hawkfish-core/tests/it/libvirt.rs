@@ -26,6 +26,12 @@ use crate::lab::{image, lab, variable};
 const PATIENCE: Duration = Duration::from_secs(180);
 const GLANCE: Duration = Duration::from_millis(100);
 
+/// Real guests and daemons take real time, and nobody tells when a guest has written to its console.
+#[expect(clippy::disallowed_methods, reason = "see above")]
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// A libvirtd of its own, and a folder for images.
 struct Lab {
     uri: String,
@@ -175,7 +181,7 @@ impl Guest<'_> {
                 began.elapsed() < PATIENCE,
                 "waited in vain for {expected:?}; it booted {boots:?}"
             );
-            tokio::time::sleep(GLANCE).await;
+            pause(GLANCE).await;
         }
     }
 
@@ -190,7 +196,7 @@ impl Guest<'_> {
                 began.elapsed() < PATIENCE,
                 "waited in vain until {what}: {machine:?}"
             );
-            tokio::time::sleep(GLANCE).await;
+            pause(GLANCE).await;
         }
     }
 
@@ -359,7 +365,7 @@ async fn once_is_used_by_a_restart_that_the_guest_was_asked_for() {
         .contains("tick ")
     {
         assert!(began.elapsed() < PATIENCE, "it does not come up");
-        tokio::time::sleep(GLANCE).await;
+        pause(GLANCE).await;
     }
     guest.set_once(&hawkfish, BootTarget::Cd).await;
     hawkfish
@@ -369,7 +375,7 @@ async fn once_is_used_by_a_restart_that_the_guest_was_asked_for() {
     let began = Instant::now();
     while guest.boots().last().map(String::as_str) != Some("CD") {
         assert!(began.elapsed() < PATIENCE, "it does not restart");
-        tokio::time::sleep(GLANCE).await;
+        pause(GLANCE).await;
     }
     guest.used_up(&hawkfish).await;
     guest.is_as_before();
@@ -627,7 +633,91 @@ async fn a_host_that_hangs_holds_nobody_up_and_is_found_again() {
     let began = Instant::now();
     while hawkfish.machine(guest.key).await.is_err() {
         assert!(began.elapsed() < PATIENCE);
-        tokio::time::sleep(GLANCE).await;
+        pause(GLANCE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_killed_under_load_strands_nobody() {
+    let Some(lab_of_test) = Lab::new(false) else {
+        return;
+    };
+    let disk = lab_of_test.image("any.qcow2", &["disk", "HD"]);
+    let guests: Vec<Guest<'_>> = (0..4)
+        .map(|n| lab_of_test.machine_with(&format!("load-{n}"), &disk, &[]))
+        .collect();
+    let hawkfish = lab_of_test.hawkfish().await;
+    let ends = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let callers: Vec<_> = (0..12)
+        .map(|n| {
+            let (hawkfish, ends) = (Arc::clone(&hawkfish), Arc::clone(&ends));
+            let key = guests[n % guests.len()].key;
+            tokio::spawn(async move {
+                let (mut done, mut refused) = (0_u32, 0_u32);
+                while !ends.load(std::sync::atomic::Ordering::Relaxed) {
+                    let wanted = Setup {
+                        asset_tag: Some(format!("tag {n}")),
+                        ..Setup::default()
+                    };
+                    let call = async {
+                        match n % 3 {
+                            0 => hawkfish.machines().await.map(drop),
+                            1 => hawkfish.machine(key).await.map(drop),
+                            _ => hawkfish.setup(key, &wanted).await.map(drop),
+                        }
+                    };
+                    match timeout(Duration::from_secs(60), call)
+                        .await
+                        .expect("it returns")
+                    {
+                        Ok(()) => done += 1,
+                        Err(error) => {
+                            let kind = error.kind();
+                            assert!(matches!(kind, ErrorKind::Unavailable { .. }), "{error:?}");
+                            refused += 1;
+                            pause(Duration::from_millis(5)).await;
+                        }
+                    }
+                }
+                (done, refused)
+            })
+        })
+        .collect();
+    let folder = lab_of_test.path();
+    let folder = folder.to_str().expect("text");
+    for _ in 0..3 {
+        pause(Duration::from_secs(1)).await;
+        lab(&["kill", folder]);
+        pause(Duration::from_secs(1)).await;
+        lab(&["start", folder]);
+        let began = Instant::now();
+        while hawkfish.machines().await.is_err() {
+            assert!(began.elapsed() < PATIENCE, "it is not found again");
+            pause(GLANCE).await;
+        }
+    }
+    pause(Duration::from_secs(1)).await;
+    ends.store(true, std::sync::atomic::Ordering::Relaxed);
+    for caller in callers {
+        let (done, refused) = caller.await.expect("no caller is stranded");
+        assert!(done > 0 && refused > 0, "{done} done, {refused} refused");
+    }
+    for guest in &guests {
+        let untag = Setup {
+            asset_tag: Some(String::new()),
+            ..Setup::default()
+        };
+        let machine = hawkfish
+            .setup(guest.key, &untag)
+            .await
+            .expect("it is there");
+        assert_eq!(machine.identity.asset_tag, None);
+    }
+    // The guests' connection is of the libvirtd that was killed.
+    let others = Connect::open(Some(&lab_of_test.uri)).expect("libvirt answers");
+    for guest in &guests {
+        let domain = Domain::lookup_by_uuid(&others, guest.key.0).expect("it is there");
+        assert_eq!(definition(&domain), guest.before);
     }
 }
 
