@@ -45,6 +45,9 @@ pub enum Machines {
     },
 }
 
+/// How long a libvirt that answers may take to tell of all its machines before the service starts without them.
+const FIRST_LOOK: Duration = Duration::from_secs(30);
+
 type Hosts = Vec<(HostId, Arc<dyn Backend>)>;
 
 /// Puts a system together and starts it; work in the background is begun.
@@ -113,10 +116,14 @@ async fn hosts(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Hosts, Ma
         let because = because.collect::<Vec<_>>().join("; ");
         return simulated(settings, clock, Some(because));
     }
-    Ok((
-        connect(&settings.libvirt_uris, clock)?,
-        Machines::Libvirt(told),
-    ))
+    let hosts = connect(&settings.libvirt_uris, clock)?;
+    // Whoever reads that the service is there is to find the machines there, too.
+    let answering = hosts.iter().zip(&told);
+    let first_looks = answering
+        .filter(|(_, (_, reason))| reason.is_none())
+        .map(|((_, backend), _)| tokio::time::timeout(FIRST_LOOK, backend.changed()));
+    futures::future::join_all(first_looks).await;
+    Ok((hosts, Machines::Libvirt(told)))
 }
 
 fn simulated(
