@@ -141,7 +141,7 @@ fn next(shots: &Packed, at: usize, until: Until, began: Instant) -> Option<&(Vec
     match until {
         Until::Once => shots.get(at),
         // Only between whole turns, so that a machine ends as it began.
-        Until::Time(time) if at % shots.len() == 0 && began.elapsed() >= time => None,
+        Until::Time(time) if at.is_multiple_of(shots.len()) && began.elapsed() >= time => None,
         Until::Time(_) => Some(&shots[at % shots.len()]),
     }
 }

@@ -276,9 +276,11 @@ fn the_table_of_settings_is_what_the_program_says_of_itself() {
                 ),
                 between("[env: ")?,
                 // The file cannot name itself.
-                (name != "config")
-                    .then(|| name.to_owned())
-                    .unwrap_or_default(),
+                if name == "config" {
+                    String::new()
+                } else {
+                    name.to_owned()
+                },
                 between("[default: ").unwrap_or_default(),
             ])
         })
