@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Bounds that no honest client meets; answers are checked strictly in debug builds, and logged in release builds.
+    /// Bounds that no honest client meets; answers are checked strictly in debug builds; in release builds some are, and what is wrong is logged.
     fn default() -> Self {
         Self {
             validation: if cfg!(debug_assertions) {
@@ -74,7 +74,8 @@ impl Shared {
     }
 }
 
-type Answer = dyn Fn(Request<Body>) -> BoxFuture<'static, Response<Body>> + Send + Sync;
+type Answering = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+type Answer = dyn Fn(Request<Body>) -> Answering + Send + Sync;
 
 /// The service. Clones are handles to the same one.
 #[derive(Clone)]
@@ -107,15 +108,7 @@ impl App {
             options,
         });
         let stack = layers::stack(&shared);
-        let answer = move |request| -> BoxFuture<'static, Response<Body>> {
-            let stack = stack.clone();
-            Box::pin(async move {
-                match stack.oneshot(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                }
-            })
-        };
+        let answer = move |request| -> Answering { Box::pin(stack.clone().oneshot(request)) };
         Self {
             shared,
             answer: Arc::new(answer),
@@ -134,7 +127,10 @@ impl App {
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        (self.answer)(request.map(Body::new)).await
+        match (self.answer)(request.map(Body::new)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 }
 
@@ -153,14 +149,13 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let answer = (self.answer)(request.map(Body::new));
-        Box::pin(async move { Ok(answer.await) })
+        (self.answer)(request.map(Body::new))
     }
 }

@@ -165,7 +165,7 @@ impl Catalog {
     }
 
     /// Answers a request.
-    pub(crate) async fn call(service: &Arc<Shared>, asked: Asked) -> Response<Body> {
+    pub(crate) async fn call(service: &Arc<Shared>, asked: Box<Asked>) -> Response<Body> {
         let path: Box<str> = match &asked.route {
             Some(route) => route.uri.clone(),
             None => asked.parts.uri.path().into(),
@@ -180,14 +180,14 @@ impl Catalog {
         }
     }
 
-    async fn answer(service: &Arc<Shared>, asked: Asked) -> Result<Response<Body>, Problem> {
+    async fn answer(service: &Arc<Shared>, asked: Box<Asked>) -> Result<Response<Body>, Problem> {
         let Asked {
             parts,
             body,
             route,
             ctx,
             password_change,
-        } = asked;
+        } = *asked;
         let catalog = &service.catalog;
         let Some(route) = route else {
             return Err(Problem::missing(parts.uri.path()));
@@ -422,6 +422,12 @@ impl Catalog {
         let representation = match get(rq).await? {
             Content::Answer(outcome) => return Ok(Rendered::Answer(outcome)),
             Content::Document(bytes) => Arc::new(respond::document(bytes)?),
+            Content::Ready(bytes) => Arc::new(respond::ready(
+                resource,
+                rq.uri(),
+                &bytes,
+                &rq.service.validated,
+            )?),
             Content::Resource(body) => Arc::new(respond::render(
                 resource,
                 rq.uri(),

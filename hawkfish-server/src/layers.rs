@@ -75,9 +75,10 @@ pub(crate) fn stack(
 + use<> {
     let catalog = {
         let shared = shared.clone();
-        service_fn(move |asked: Asked| {
+        service_fn(move |asked: Box<Asked>| {
             let shared = shared.clone();
-            async move { Ok(Catalog::call(&shared, asked).await) }
+            // Boxed, because what is awaited is moved once for each layer around it.
+            async move { Ok(Box::pin(Catalog::call(&shared, asked)).await) }
         })
     };
     ServiceBuilder::new()
@@ -89,7 +90,7 @@ pub(crate) fn stack(
 }
 
 /// Names the request, finds its place in the catalog, opens its span, and finishes its answer.
-fn arrive(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Request<Body>> {
+fn arrive(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Request<Body>> {
     service_fn(move |request: Request<Body>| {
         let (shared, inner) = (shared.clone(), inner.clone());
         async move {
@@ -114,13 +115,13 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Request<B
                 .uri
                 .path_and_query()
                 .map_or(0, |all| all.as_str().len());
-            let asked = Asked {
+            let asked = Box::new(Asked {
                 ctx: Ctx::anonymous(id, peer.map(|peer| peer.address)),
                 parts,
                 body,
                 route,
                 password_change: false,
-            };
+            });
             let mut response = if long > shared.options.uri_limit {
                 Problem::base(StatusCode::URI_TOO_LONG, "InvalidURI", &["(too long)"])
                     .into_response("", None)
@@ -180,8 +181,8 @@ fn finish(
 }
 
 /// A panic is a defect of ours; whoever asked gets an answer all the same, and everybody else is not harmed.
-fn survive(inner: impl Stage<Asked>) -> impl Stage<Asked> {
-    service_fn(move |asked: Asked| {
+fn survive(inner: impl Stage<Box<Asked>>) -> impl Stage<Box<Asked>> {
+    service_fn(move |asked: Box<Asked>| {
         let inner = inner.clone();
         async move {
             let answer = AssertUnwindSafe(inner.oneshot(asked)).catch_unwind().await;
@@ -198,8 +199,8 @@ fn survive(inner: impl Stage<Asked>) -> impl Stage<Asked> {
 }
 
 /// Bounds the time that a request takes. What it has begun to change is carried to its end.
-fn hurry(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Asked> {
-    service_fn(move |asked: Asked| {
+fn hurry(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Box<Asked>> {
+    service_fn(move |asked: Box<Asked>| {
         let (shared, inner) = (shared.clone(), inner.clone());
         async move {
             match tokio::time::timeout(shared.options.time_limit, inner.oneshot(asked)).await {
@@ -216,8 +217,8 @@ fn hurry(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Asked> {
 }
 
 /// Finds out who is asking.
-fn recognise(shared: Arc<Shared>, inner: impl Stage<Asked>) -> impl Stage<Asked> {
-    service_fn(move |mut asked: Asked| {
+fn recognise(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Box<Asked>> {
+    service_fn(move |mut asked: Box<Asked>| {
         let (shared, inner) = (shared.clone(), inner.clone());
         async move {
             let open = asked
@@ -281,9 +282,8 @@ async fn authenticate(
     if accounts.policy().basic_auth == BasicAuth::Disabled {
         return Err(unknown());
     }
-    let account = accounts
-        .check_password(&name, &password, nobody.address)
-        .await?;
+    let checked = accounts.check_password(&name, &password, nobody.address);
+    let account = Box::pin(checked).await?;
     let privileges = accounts.privileges(&account);
     Ok(Some(known(nobody, &account, privileges, None)))
 }

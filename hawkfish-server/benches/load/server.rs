@@ -79,6 +79,18 @@ fn cpu() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
 }
 
+/// Waits until what follows from changes is done, so that it is not taken for the work of what is measured next.
+fn settle() {
+    let pause = Duration::from_millis(20);
+    loop {
+        let before = cpu();
+        std::thread::sleep(pause);
+        if cpu() - before < pause / 40 {
+            return;
+        }
+    }
+}
+
 enum Side {
     HawkFish { app: App, changes: u64 },
     Axum { router: Router, answers: Answers },
@@ -200,6 +212,7 @@ impl Side {
                     let done = hf.update_system(&ctx, &system.id, change).await;
                     done.expect("a change");
                 }
+                settle();
                 Answer::Done
             }
             (Self::Axum { router, .. }, Order::Call { shots, until }) => {

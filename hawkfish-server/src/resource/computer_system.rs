@@ -56,7 +56,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let identity = &machine.identity;
     let processors = &machine.processors;
     let status = status(&system);
-    Content::of(&ComputerSystem {
+    Content::ready(&ComputerSystem {
         odata_id: rq.uri().to_owned(),
         id: id.to_owned(),
         name: machine.name.clone(),
