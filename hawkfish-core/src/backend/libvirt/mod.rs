@@ -61,8 +61,13 @@ pub struct LibvirtSettings {
     pub name: String,
     /// Threads for calls that stay, and connections: each thread has one of its own. Four times as many when they are busy.
     pub workers: usize,
-    /// Time between two looks at what comes without an event, and at whether the host still answers.
+    /// Time between two looks at what comes without an event.
     pub look_every: Duration,
+    /// Time between two questions whether the host still answers, and how long it may take over one; a host that takes longer is lost. Calls that wait
+    /// for an answer then fail, so the two together bound how long a host that hangs holds anybody up.
+    pub ask_every: Duration,
+    /// See `ask_every`.
+    pub answer_within: Duration,
     /// Wait before the first attempt to connect again; it doubles with each.
     pub retry_first: Duration,
     /// Longest such wait.
@@ -85,6 +90,8 @@ impl LibvirtSettings {
             uri,
             workers: 4,
             look_every: Duration::from_secs(10),
+            ask_every: Duration::from_secs(2),
+            answer_within: Duration::from_secs(5),
             retry_first: Duration::from_millis(500),
             retry_most: Duration::from_secs(15),
             read_within: Duration::from_secs(20),

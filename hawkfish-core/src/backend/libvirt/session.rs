@@ -30,8 +30,8 @@ use crate::backend::{Cause, Change, HostFacts, MachineKey};
 pub(super) struct Session {
     /// Which one it is; an older one has nothing to say any more.
     number: u64,
-    /// It waits for an answer of the host.
-    is_asking: bool,
+    /// It waits for an answer of the host, which may take so long.
+    asking: Option<Duration>,
     /// Counts its questions.
     questions: u64,
     /// Why it ended.
@@ -53,7 +53,7 @@ impl Host {
                 let number = picture.session.number + 1;
                 picture.session = Session {
                     number,
-                    is_asking: true,
+                    asking: Some(self.settings.read_within),
                     ..Session::default()
                 };
                 number
@@ -74,21 +74,14 @@ impl Host {
     /// Waits until a session ends or takes too long over a question; returns why it is over.
     fn watch(&self, number: u64) -> String {
         loop {
-            let (is_asking, questions) = {
+            let (asking, questions) = {
                 let picture = self.picture();
-                (picture.session.is_asking, picture.session.questions)
+                (picture.session.asking, picture.session.questions)
             };
-            let limit = if is_asking {
-                self.settings.read_within
-            } else {
-                FOREVER
-            };
+            let limit = asking.unwrap_or(FOREVER);
             let has_moved = self.wait_until(limit, |picture| {
                 let session = &picture.session;
-                picture.closed
-                    || session.ended.is_some()
-                    || session.is_asking != is_asking
-                    || session.questions != questions
+                picture.closed || session.ended.is_some() || session.questions != questions
             });
             let mut picture = self.picture();
             if picture.closed {
@@ -97,7 +90,7 @@ impl Host {
             if let Some(reason) = picture.session.ended.take() {
                 return reason;
             }
-            if !has_moved && is_asking {
+            if !has_moved && asking.is_some() {
                 // What it does from now on no longer counts.
                 picture.session.number = number + 1;
                 return format!("no answer within {} s", limit.as_secs());
@@ -148,15 +141,15 @@ impl Host {
 
     /// The session asks the host something. Returns whether it still has the say.
     pub(super) fn asks(&self, number: u64) -> bool {
-        self.mark(number, true)
+        self.mark(number, Some(self.settings.read_within))
     }
 
-    fn mark(&self, number: u64, is_asking: bool) -> bool {
+    fn mark(&self, number: u64, asking: Option<Duration>) -> bool {
         let mut picture = self.picture();
         if picture.session.number != number || picture.closed {
             return false;
         }
-        picture.session.is_asking = is_asking;
+        picture.session.asking = asking;
         picture.session.questions += 1;
         self.stirred.notify_all();
         true
@@ -244,21 +237,32 @@ impl Host {
         unsettled.map(|(key, _)| *key).collect()
     }
 
-    /// Looks in now and then until the connection ends; returns why.
+    /// Asks now and then whether the host is there, and every so often what is new, until the connection ends; returns why.
     fn tend(self: &Arc<Self>, number: u64, line: &Line) -> String {
+        let settings = &self.settings;
+        let mut since_look = Duration::ZERO;
         loop {
-            if !self.mark(number, false) {
+            if !self.mark(number, None) {
                 return "given up".to_owned();
             }
-            self.wait_until(self.settings.look_every, |picture| {
+            let is_stirred = self.wait_until(settings.ask_every, |picture| {
                 picture.closed || picture.broken.is_some() || picture.session.number != number
             });
             let broken = self.picture().broken.take();
-            if !self.asks(number) {
+            if !self.mark(number, Some(settings.answer_within)) {
                 return "given up".to_owned();
             }
-            if !line.conn.is_alive().unwrap_or(false) {
-                return broken.unwrap_or_else(|| "the connection ended".to_owned());
+            // A question that any libvirtd answers by the way, however busy it is with machines.
+            if let Err(error) = line.conn.get_lib_version() {
+                return broken.unwrap_or_else(|| error.message().to_owned());
+            }
+            since_look += settings.ask_every;
+            if since_look < settings.look_every && !is_stirred {
+                continue;
+            }
+            since_look = Duration::ZERO;
+            if !self.asks(number) {
+                return "given up".to_owned();
             }
             match self.stale(line, true) {
                 Ok(stale) => {

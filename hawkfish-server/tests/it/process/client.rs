@@ -39,6 +39,7 @@ impl Answer {
     }
 
     /// What an error says to people.
+    #[cfg(feature = "libvirt")]
     pub(crate) fn said(&self) -> String {
         let messages = self.body["error"]["@Message.ExtendedInfo"].as_array();
         let texts = messages
@@ -134,6 +135,8 @@ impl Client {
             body,
             took: began.elapsed(),
         };
+        // The longest that the service itself allows.
+        assert!(answer.took < Duration::from_secs(62), "{method} {path}");
         assert_eq!(
             answer.headers["odata-version"], "4.0",
             "{method} {path}: {answer:#?}"

@@ -116,7 +116,7 @@ impl SystemWriter {
         let cd = format!("{}/VirtualMedia/Cd/Actions/VirtualMedia", self.uri);
         let answer = match number % 5 {
             // Two properties in one request: both or neither.
-            0 | 1 | 2 => {
+            0..=2 => {
                 let (enabled, target) =
                     [("Once", "Cd"), ("Continuous", "Hdd"), ("Disabled", "None")][number % 3];
                 self.known.attempt(|setting| {

@@ -6,6 +6,7 @@
 mod client;
 mod crash;
 mod drain;
+#[cfg(feature = "libvirt")]
 mod images;
 pub(crate) mod part;
 mod server;
@@ -21,7 +22,8 @@ mod guest;
 mod guest_media;
 #[cfg(feature = "libvirt")]
 mod lab;
-// mod outage;
+#[cfg(feature = "libvirt")]
+mod outage;
 
 use std::time::{Duration, Instant};
 

@@ -124,12 +124,6 @@ impl Server {
         self.address = address.parse().expect("an address and a port");
     }
 
-    /// Starts it (again) with further settings.
-    pub(crate) fn start_with(&mut self, more: &[&str]) {
-        self.settings.extend(more.iter().map(ToString::to_string));
-        self.start();
-    }
-
     /// Ends it as a crash would.
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
@@ -218,14 +212,19 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
+            if let Ok(Some(status)) = child.try_wait() {
+                eprintln!("the server has ended by itself: {status}");
+            }
             let _ = child.kill();
             let _ = child.wait();
         }
         if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
             let text = self.log_text();
             let lines: Vec<&str> = text.lines().collect();
-            let last = lines.len().saturating_sub(120);
-            eprintln!("--- the server's log\n{}\n---", lines[last..].join("\n"));
+            let last = lines.len().saturating_sub(60);
+            eprintln!("--- the end of {}", self.log().display());
+            eprintln!("{}\n---", lines[last..].join("\n"));
         }
     }
 }
