@@ -169,7 +169,9 @@ async fn boots_its_disk_after_a_reset_of_its_own(firmware: &Firmware, killed: bo
     let Some(mut scene) = Scene::set(firmware, "128") else {
         return;
     };
-    let iso = scene.lab.iso("INSTALLER", &["--reboot-after", "4"]);
+    // Time enough to be killed in.
+    let seconds = if killed { "4" } else { "1" };
+    let iso = scene.lab.iso("INSTALLER", &["--reboot-after", seconds]);
     let image = scene.images.open(&iso);
     scene.insert_and_boot_once(&image);
     scene.bmc.reset("On");
