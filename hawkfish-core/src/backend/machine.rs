@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::hardware::Hardware;
+use super::storage::Storage;
 use crate::id::{BootOptionId, SlotId};
 
 /// Names a machine on any host: its UUID.
@@ -49,6 +52,12 @@ pub struct Machine {
     pub slots: Vec<Slot>,
     /// Whether it starts with its host.
     pub autostart: bool,
+    /// Its other parts.
+    #[serde(default)]
+    pub hardware: Arc<Hardware>,
+    /// Its disks.
+    #[serde(default)]
+    pub storage: Arc<Storage>,
 }
 
 /// Whether a machine runs.

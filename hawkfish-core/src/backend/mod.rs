@@ -3,10 +3,12 @@
 //! One `Arc<dyn Backend>` stands for each host. Backends are told what to do and tell what is; they hold no policy, no project, no
 //! Redfish. The `# Behavior` bullets are owed by every backend and are what the behaviour suite asserts.
 
+mod hardware;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 mod machine;
 pub mod sim;
+mod storage;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,7 +17,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use hardware::*;
 pub use machine::*;
+pub use storage::*;
 
 use crate::error::Result;
 use crate::id::SlotId;

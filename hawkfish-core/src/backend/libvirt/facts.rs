@@ -1,13 +1,15 @@
 //! What a domain's XML says, as facts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::firmware::{self, Make};
 use super::marker::Marker;
 use super::xml::Doc;
-use super::{device, identity, media, order};
+use super::{device, hardware, identity, media, order, storage};
 use crate::backend::{
-    Boot, BootMode, BootOption, BootTarget, Identity, Machine, MachineKey, Power, Processors, Slot,
+    Boot, BootMode, BootOption, BootTarget, Hardware, Identity, Machine, MachineKey, Power,
+    Processors, Slot, Storage,
 };
 use jiff::Timestamp;
 
@@ -30,6 +32,8 @@ pub(super) struct Facts {
     /// The order with the override, as keys of devices.
     pub effective: Vec<String>,
     pub console: Option<Console>,
+    hardware: Arc<Hardware>,
+    storage: Arc<Storage>,
 }
 
 /// A file that holds what the guest writes to its first serial port.
@@ -106,6 +110,8 @@ impl Facts {
             slots,
             effective: order::effective(doc),
             console: console(doc),
+            hardware: Arc::new(hardware::read(doc)),
+            storage: Arc::new(storage::read(doc)),
         }
     }
 
@@ -158,6 +164,8 @@ pub(super) fn machine(
         },
         slots: slots.slots.clone(),
         autostart: condition.autostart,
+        hardware: Arc::clone(&now.hardware),
+        storage: Arc::clone(&now.storage),
     }
 }
 

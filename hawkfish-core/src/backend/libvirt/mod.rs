@@ -17,6 +17,7 @@ mod event;
 mod facts;
 mod fault;
 mod firmware;
+mod hardware;
 mod host;
 mod identity;
 mod line;
@@ -31,6 +32,7 @@ mod raw;
 mod session;
 mod setup;
 mod slot;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod xml;

@@ -18,9 +18,11 @@
 
 mod boot;
 mod console;
+mod hardware;
 mod identity;
 mod machine;
 mod profile;
+mod storage;
 mod world;
 
 use std::sync::{Arc, Mutex};

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 
 use super::boot::Config;
 use super::console::{Console, Speaker};
+use super::hardware;
 use super::identity::Identity;
 use super::machine::{Action, Event, Life, Millis, Moment};
 use super::profile::{Guest, Profile};
+use super::storage;
 use crate::backend::{
     self, Cause, Change, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot, Step,
 };
@@ -283,6 +285,10 @@ impl World {
                 })
                 .collect(),
             autostart: sim.config.autostart,
+            hardware: Arc::new(hardware::of(profile, |nic| {
+                self.identity.mac(sim.number, nic)
+            })),
+            storage: Arc::new(storage::of(profile)),
         }
     }
 

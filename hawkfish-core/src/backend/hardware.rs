@@ -1,0 +1,205 @@
+//! What a machine is made of, beside its processors, its memory in sum and its storage.
+
+use serde::{Deserialize, Serialize};
+
+/// Parts of a machine. What a backend does not know of is not in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hardware {
+    /// The board that is posed as: `pc-q35-7.2`.
+    pub board: Option<String>,
+    /// Memory modules, where the machine has any that the guest can tell apart.
+    pub modules: Vec<MemoryModule>,
+    /// Network interfaces, in the order of the definition.
+    pub nics: Vec<Nic>,
+    /// Devices on the PCI bus, ordered by address.
+    pub pci: Vec<PciDevice>,
+    /// Graphics adapters, as the guest sees them.
+    pub video: Vec<Video>,
+    /// Screens that can be looked at from outside.
+    pub displays: Vec<Display>,
+    /// Serial ports.
+    pub serials: Vec<Serial>,
+    /// Controllers of USB, by model.
+    pub usb: Vec<UsbController>,
+    /// A trusted platform module.
+    pub tpm: Option<Tpm>,
+    /// A watchdog.
+    pub watchdog: Option<Watchdog>,
+}
+
+/// A memory module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryModule {
+    /// Its name: `dimm0`.
+    pub name: String,
+    /// Its size, KiB.
+    pub kib: u64,
+    /// Whether it keeps what is in it without power.
+    pub persistent: bool,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nic {
+    /// Its name in the definition: `net0`.
+    pub name: String,
+    /// Its hardware address, in lower case with colons.
+    pub mac: String,
+    /// Its model: `virtio`, `e1000e`.
+    pub model: Option<String>,
+    /// What it is plugged into, for people: `network default`, `bridge br0`.
+    pub attachment: Option<String>,
+    /// The VLAN that it is tagged with.
+    pub vlan: Option<u16>,
+    /// Whether its cable is plugged in; while the machine runs also whether the link is up.
+    pub link_up: bool,
+    /// Largest packet, bytes, where set.
+    pub mtu: Option<u32>,
+    /// Its place on the PCI bus.
+    pub pci: Option<PciAddress>,
+    /// Addresses that the guest uses on it, where known.
+    pub addresses: Vec<std::net::IpAddr>,
+}
+
+/// A place on the PCI bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PciAddress {
+    /// Domain.
+    pub domain: u16,
+    /// Bus.
+    pub bus: u8,
+    /// Slot.
+    pub slot: u8,
+    /// Function.
+    pub function: u8,
+}
+
+/// What a PCI device is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PciKind {
+    /// Networks.
+    Network,
+    /// Storage.
+    Storage,
+    /// Pictures.
+    Display,
+    /// USB and serial buses.
+    SerialBus,
+    /// Bridges and ports.
+    Bridge,
+    /// Communication: serial lines, channels.
+    Communication,
+    /// A device of the host, given to the guest.
+    PassedThrough,
+    /// Anything else.
+    Other,
+}
+
+/// A device on the PCI bus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PciDevice {
+    /// Where it sits.
+    pub address: PciAddress,
+    /// What it is for.
+    pub kind: PciKind,
+    /// What it is, for people: `virtio network interface`.
+    pub name: String,
+    /// Its PCI ids, where the backend knows them.
+    pub ids: Option<PciIds>,
+}
+
+/// Numbers by which a PCI device says what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PciIds {
+    /// Vendor.
+    pub vendor: u16,
+    /// Device.
+    pub device: u16,
+}
+
+/// A graphics adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Video {
+    /// Its model: `virtio`, `qxl`, `vga`.
+    pub model: String,
+    /// Its memory, KiB.
+    pub memory_kib: Option<u64>,
+}
+
+/// How a screen can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DisplayKind {
+    /// VNC (RFC 6143).
+    Vnc,
+    /// SPICE.
+    Spice,
+}
+
+/// A screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Display {
+    /// How it can be looked at.
+    pub kind: DisplayKind,
+    /// The TCP port, while it listens on one.
+    pub port: Option<u16>,
+}
+
+/// A serial port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Serial {
+    /// Its number.
+    pub port: u32,
+    /// Whether it can be talked to.
+    pub interactive: bool,
+}
+
+/// A USB controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsbController {
+    /// Its name: `usb`.
+    pub name: String,
+    /// Its model: `qemu-xhci`.
+    pub model: Option<String>,
+    /// Its ports, where known.
+    pub ports: Option<u32>,
+}
+
+/// A trusted platform module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tpm {
+    /// How the guest sees it: `tpm-crb`, `tpm-tis`.
+    pub model: String,
+    /// The version of the specification: `2.0`.
+    pub version: String,
+    /// Whether a program stands for it; else it is one of the host's.
+    pub emulated: bool,
+}
+
+/// What a watchdog does when it is not fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WatchdogAction {
+    /// Resets the machine.
+    Reset,
+    /// Switches it off.
+    PowerOff,
+    /// Asks the guest to shut down.
+    Shutdown,
+    /// Stops its processors.
+    Pause,
+    /// Sends a non-maskable interrupt.
+    Nmi,
+    /// Writes its memory to a file and goes on.
+    Dump,
+    /// Nothing but saying so.
+    None,
+}
+
+/// A watchdog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watchdog {
+    /// Its model: `i6300esb`.
+    pub model: String,
+    /// What it does when it is not fed.
+    pub action: WatchdogAction,
+}
