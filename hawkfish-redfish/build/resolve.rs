@@ -333,7 +333,12 @@ impl Resolver<'_> {
         );
         let create = listed(&wanted.create);
         assert!(
-            !create || required_on_create || matches!(permission, "ReadWrite" | "Write"),
+            !create
+                || required_on_create
+                || matches!(permission, "ReadWrite" | "Write")
+                // An object says it of each of its members; what a resource is called may be said when it is made.
+                || !def.annotations.has("OData.Permissions")
+                || matches!(def.name.as_str(), "Id" | "Name" | "Description"),
             "{full}/{} cannot be given on create: the schema says {permission}",
             def.name
         );
@@ -347,7 +352,10 @@ impl Resolver<'_> {
 
     fn property(&mut self, def: &PropertyDef) -> Property {
         let expand = def.annotations.has("OData.AutoExpand");
-        let kind = if def.navigation && !expand {
+        let copy = def.annotations.get("Redfish.ExcerptCopy");
+        let kind = if let Some(copy) = copy.filter(|_| def.navigation) {
+            Kind::Object(self.excerpt(&def.ty, copy))
+        } else if def.navigation && !expand {
             Kind::Link
         } else {
             self.kind(&def.ty, def.annotations.has("OData.IsURL"))
@@ -415,6 +423,42 @@ impl Resolver<'_> {
             .and_then(|schema| schema.types.get(name))
             .unwrap_or(&none);
         Kind::Object(self.ty(&newest, Role::Complex, wanted, None))
+    }
+
+    /// What is copied of a resource into another one (DSP0266, "Excerpts"), named as DMTF's JSON Schema names it: `SensorPowerExcerpt`.
+    fn excerpt(&mut self, ty: &str, copy: &str) -> usize {
+        // An annotation without a value is a copy of no particular kind.
+        let copy = if copy == "true" { "" } else { copy };
+        let newest = self.csdl.newest(ty);
+        let (namespace, resource) = split(&newest);
+        let name = format!("{resource}{copy}Excerpt");
+        let full = format!("{namespace}.{name}");
+        if let Some(&known) = self.types.get(&full) {
+            return known;
+        }
+        self.ir.namespaces.insert(namespace.to_owned());
+        let copied = |def: &PropertyDef| match def.annotations.get("Redfish.Excerpt") {
+            Some("true") => true,
+            Some(copies) => copies.split(',').any(|one| one.trim() == copy),
+            None => def.annotations.has("Redfish.ExcerptCopyOnly"),
+        };
+        let mut defs = self.properties(&newest);
+        defs.retain(|def| copied(def) && !def.navigation);
+        let at = self.push(Type {
+            role: Role::Complex,
+            schema: schema_of(&newest).to_owned(),
+            full: full.clone(),
+            name,
+            doc: format!("What another resource shows of a `{resource}`."),
+            open: false,
+            dynamic: Vec::new(),
+            annotations: Vec::new(),
+            properties: Vec::new(),
+        });
+        self.types.insert(full, at);
+        let properties = defs.iter().map(|def| self.property(def)).collect();
+        self.ir.types[at].properties = properties;
+        at
     }
 
     fn enumeration(&mut self, full: &str) -> usize {
