@@ -8,6 +8,7 @@ mod hardware;
 pub mod libvirt;
 mod machine;
 pub mod sim;
+mod stats;
 mod storage;
 
 use std::collections::BTreeSet;
@@ -19,10 +20,11 @@ use jiff::Timestamp;
 
 pub use hardware::*;
 pub use machine::*;
+pub use stats::*;
 pub use storage::*;
 
-use crate::error::Result;
-use crate::id::SlotId;
+use crate::error::{Error, Result};
+use crate::id::{DiskToken, SlotId};
 
 /// What a backend can do; the rest is `Unsupported`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub struct Capabilities {
     pub boot: bool,
     /// Text that guests write to their console can be read back.
     pub console_log: bool,
+    /// Disks can be made, grown and deleted.
+    pub disks: bool,
+    /// The firmware of machines can be replaced.
+    pub firmware: bool,
 }
 
 /// What a host says of itself.
@@ -139,6 +145,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// # Behavior
     /// - The override and the order hold from the next boot on, also of a machine that runs now.
     /// - What the backend does not understand of the machine stays as it was; a machine whose override was set and taken away is as before.
+    /// - A cable that is unplugged is so at once, also of a machine that runs, and stays so over restarts.
+    /// - A network interface that is not there, or whose link cannot be set, is `Invalid`.
     /// - A target outside [`Boot::targets`], an option that is not there, or a mode outside [`Boot::modes`] is `Invalid`.
     async fn setup(&self, key: MachineKey, setup: &Setup) -> Result<Machine>;
 
@@ -152,8 +160,53 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Takes the medium out of a slot, also against the guest's lock. An empty slot is `Conflict::Empty`.
     async fn eject(&self, key: MachineKey, slot: &SlotId) -> Result<Machine>;
 
+    /// Makes a disk, empty and thin, and gives it to a machine for good.
+    ///
+    /// # Behavior
+    /// - The guest sees it at once if it runs, and at its next start otherwise; it stays over restarts until it is deleted. It is as large as was asked for, and its
+    ///   serial number is its token. What is booted from stays the same.
+    /// - Asked again with a token whose disk the machine has, it changes nothing, so that who does not know how the last time ended may ask again.
+    /// - A controller that is not there is `NotFound`; one that takes no disk while the machine runs is `Conflict::PowerOffRequired`. A disk that cannot be attached is an
+    ///   error and leaves nothing behind.
+    async fn make_disk(&self, _key: MachineKey, _disk: &NewDisk) -> Result<Machine> {
+        Err(Error::unsupported("Making disks"))
+    }
+
+    /// Takes a disk that was made by [`Backend::make_disk`] from a machine and deletes it with all that is on it.
+    ///
+    /// # Behavior
+    /// - Only what was made with that token is touched. Where there is none any more nothing changes, but whatever an interrupted attempt has left of it goes.
+    /// - A guest that does not let go of it is `Conflict::PowerOffRequired`, and keeps it.
+    async fn delete_disk(&self, _key: MachineKey, _token: &DiskToken) -> Result<Machine> {
+        Err(Error::unsupported("Deleting disks"))
+    }
+
+    /// Makes a disk that was made by [`Backend::make_disk`] larger.
+    ///
+    /// # Behavior
+    /// - The guest sees it at once if it runs. What is on the disk stays. A size that is not larger changes nothing.
+    /// - A token without a disk is `NotFound`.
+    async fn grow_disk(&self, _key: MachineKey, _token: &DiskToken, _bytes: u64) -> Result<Machine> {
+        Err(Error::unsupported("Growing disks"))
+    }
+
+    /// Lays a firmware ready, of which [`Identity::bios_version`] is then the version.
+    ///
+    /// # Behavior
+    /// - A machine that is off has it at once, another from its next reset or start on. Until then the old one shows.
+    /// - Another firmware laid ready before takes its place; the one in use takes back what was laid ready.
+    async fn lay_firmware(&self, _key: MachineKey, _version: &str) -> Result<Machine> {
+        Err(Error::unsupported("Replacing firmware"))
+    }
+
     /// What the guest has written to its first serial console since it was started, at most the last 64 KiB.
     async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>>;
+
+    /// What a machine does and what is measured in it, as far as that is known without asking anybody; nothing of a host that does not answer.
+    /// Does not block.
+    fn stats(&self, _key: MachineKey) -> Option<Arc<Stats>> {
+        None
+    }
 
     /// Takes what happened since the last call, oldest first. Does not block.
     fn drain_changes(&self) -> Vec<Change>;

@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use super::console::{Image, What, Why};
 use super::profile::{Guest, Profile};
+use super::storage::{self, Made};
 use crate::backend::{
     Boot, BootMode, BootOption, BootOverride, BootTarget, Machine, MediaKind, MediaSource, Medium,
     Setup,
@@ -42,6 +43,11 @@ struct More {
     order: Option<Box<[u8]>>,
     cd: Option<Medium>,
     usb: Option<Medium>,
+    made: Vec<Made>,
+    /// The firmware in use, where it is not the one that was delivered.
+    firmware: Option<Box<str>>,
+    /// The firmware that is laid ready for the next reset.
+    next_firmware: Option<Box<str>>,
 }
 
 const LONGEST_ASSET_TAG: usize = 255;
@@ -120,6 +126,15 @@ impl Config {
                 config.set_medium(slot.kind, Some(medium.clone()));
             }
         }
+        let made = storage::restored(&seen.storage);
+        if !made.is_empty() {
+            config.more().made = made;
+        }
+        if let Some(version) = &seen.identity.bios_version
+            && *version != profile.firmware_version
+        {
+            config.more().firmware = Some(version.as_str().into());
+        }
         config
     }
 
@@ -140,6 +155,48 @@ impl Config {
         match kind {
             MediaKind::Cd => more.cd = medium,
             MediaKind::Usb => more.usb = medium,
+        }
+    }
+
+    /// The disks that it was given.
+    pub(super) fn made(&self) -> &[Made] {
+        self.more.as_ref().map_or(&[], |more| &more.made)
+    }
+
+    /// Changes the disks that it was given.
+    pub(super) fn change_made(
+        &mut self,
+        change: impl FnOnce(&mut Vec<Made>) -> Result<()>,
+    ) -> Result<()> {
+        change(&mut self.more().made)
+    }
+
+    /// The version of the firmware in use.
+    pub(super) fn firmware<'a>(&'a self, profile: &'a Profile) -> &'a str {
+        let own = self.more.as_ref().and_then(|more| more.firmware.as_deref());
+        own.unwrap_or(&profile.firmware_version)
+    }
+
+    /// Lays a firmware ready for the next reset, or takes back what was laid ready.
+    pub(super) fn lay_firmware(&mut self, profile: &Profile, version: &str, cold: bool) {
+        let next = (self.firmware(profile) != version).then(|| version.into());
+        self.more().next_firmware = next;
+        if cold {
+            self.take_firmware();
+        }
+    }
+
+    /// The machine is reset: what was laid ready is in use. Returns whether something was.
+    pub(super) fn take_firmware(&mut self) -> bool {
+        let Some(more) = self.more.as_mut() else {
+            return false;
+        };
+        match more.next_firmware.take() {
+            Some(version) => {
+                more.firmware = Some(version);
+                true
+            }
+            None => false,
         }
     }
 

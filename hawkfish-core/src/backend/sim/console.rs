@@ -79,6 +79,8 @@ pub(super) struct Speaker<'a> {
     pub name: &'a str,
     pub serial: &'a str,
     pub profile: &'a Profile,
+    /// Version of the firmware.
+    pub firmware: &'a str,
     pub mac: &'a dyn Fn(u8) -> String,
 }
 
@@ -150,7 +152,7 @@ impl Said {
                     out,
                     "{stamp} {} {firmware} firmware {}: {why}\n{stamp} {}, serial {}, {} x {} cores, {} MiB",
                     profile.manufacturer,
-                    profile.firmware_version,
+                    speaker.firmware,
                     profile.product,
                     speaker.serial,
                     profile.sockets,
@@ -230,6 +232,7 @@ mod tests {
             name: "a",
             serial: "",
             profile: &profile,
+            firmware: "1.0",
             mac: &mac,
         };
         let everything = [

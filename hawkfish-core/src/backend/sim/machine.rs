@@ -53,6 +53,8 @@ pub(super) struct Life {
     pub has_reset_itself: bool,
     /// When it last started cold or was reset.
     pub last_reset: Option<Millis>,
+    /// While it runs, when it would last have been reset had it never stood still since then; while it stands still, for how long it had run.
+    run: Millis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,12 @@ impl Default for State {
 pub(super) struct Memory {
     doing: Doing,
     left: Option<Millis>,
+}
+
+impl Memory {
+    pub(super) fn doing(self) -> Doing {
+        self.doing
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +186,10 @@ impl Life {
             // Nobody knows; a guest that resets itself twice is worse than one that has done so before.
             has_reset_itself: true,
             last_reset,
+            run: match state {
+                State::Running { .. } => last_reset.unwrap_or(moment.now),
+                State::Paused(_) | State::Off(_) => last_reset.map_or(0, |at| moment.now - at),
+            },
         }
     }
 
@@ -190,6 +202,14 @@ impl Life {
                 Doing::ShuttingDown { restart: false } => Power::PoweringOff,
                 _ => Power::On,
             },
+        }
+    }
+
+    /// For how long it has run since it was last started cold or reset, without the time that it stood still.
+    pub(super) fn ran(&self, now: Millis) -> Millis {
+        match self.state {
+            State::Running { .. } => (now - self.run).max(0),
+            State::Paused(_) | State::Off(_) => self.run,
         }
     }
 
@@ -261,6 +281,7 @@ impl Life {
                 self.crashed = false;
                 self.has_reset_itself = false;
                 self.last_reset = Some(moment.now);
+                self.run = moment.now;
                 actions.extend([
                     Action::ClearConsole,
                     Action::Say(What::PowerOn),
@@ -282,15 +303,15 @@ impl Life {
             (Step::Reset, State::Running { .. }) => self.reset(moment, actions),
             (Step::Reset, State::Paused(_)) => {
                 self.reset(moment, actions);
-                self.state = State::Paused(self.memory(moment.now));
+                self.stand_still(moment.now, State::Paused);
                 // The change that the reset announced is the machine as it stands now: paused, at the start of its self-test.
             }
             (Step::Pause, State::Running { .. }) => {
-                self.state = State::Paused(self.memory(moment.now));
+                self.stand_still(moment.now, State::Paused);
                 actions.push(Action::Changed(Cause::Paused));
             }
             (Step::Suspend, State::Running { .. } | State::Paused(_)) => {
-                self.state = State::Off(Some(self.memory(moment.now)));
+                self.stand_still(moment.now, |memory| State::Off(Some(memory)));
                 actions.push(Action::Changed(Cause::Stopped));
             }
             // What `refusal` refuses, and ForceOff of what is off.
@@ -386,13 +407,21 @@ impl Life {
         );
         self.asked = None;
         self.last_reset = Some(moment.now);
+        self.run = moment.now;
         actions.extend([Action::Say(What::Reset), Action::Changed(Cause::Reset)]);
     }
 
     fn turn_off(&mut self, cause: Cause, actions: &mut Vec<Action>) {
         self.state = State::Off(None);
         self.asked = None;
+        self.run = 0;
         actions.extend([Action::LostMemory, Action::Changed(cause)]);
+    }
+
+    fn stand_still(&mut self, now: Millis, into: impl FnOnce(Memory) -> State) {
+        let (memory, ran) = (self.memory(now), self.ran(now));
+        self.state = into(memory);
+        self.run = ran;
     }
 
     fn memory(&self, now: Millis) -> Memory {
@@ -413,7 +442,9 @@ impl Life {
         moment: &Moment<'_>,
         actions: &mut Vec<Action>,
     ) {
+        let ran = self.ran(moment.now);
         self.state = running(memory.doing, memory.left.map(|left| moment.now + left));
+        self.run = moment.now - ran;
         actions.push(Action::Changed(cause));
         if let Some(ask) = self.asked.take() {
             self.ask(ask, moment, actions);

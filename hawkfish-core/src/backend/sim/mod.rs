@@ -22,6 +22,7 @@ mod hardware;
 mod identity;
 mod machine;
 mod profile;
+mod stats;
 mod storage;
 mod world;
 
@@ -37,11 +38,11 @@ use self::machine::Event;
 use self::world::{SLOTS, World, timestamp};
 use super::{
     Backend, Capabilities, Change, HostFacts, Insert, Machine, MachineKey, MediaKind, Medium,
-    Setup, Step,
+    NewDisk, Setup, Stats, Step,
 };
 use crate::clock::Clock;
 use crate::error::{Conflict, Error, Result};
-use crate::id::SlotId;
+use crate::id::{DiskToken, SlotId};
 
 /// What a simulated rack is made of.
 #[derive(Clone, Debug)]
@@ -182,6 +183,8 @@ impl Backend for SimBackend {
             media: true,
             boot: true,
             console_log: true,
+            disks: true,
+            firmware: true,
         }
     }
 
@@ -254,11 +257,55 @@ impl Backend for SimBackend {
         })
     }
 
+    async fn make_disk(&self, key: MachineKey, disk: &NewDisk) -> Result<Machine> {
+        self.with_machine(key, |world, place| {
+            world.configure(place, |config, profile, _| {
+                config.change_made(|made| storage::make(made, profile, disk))
+            })
+        })
+    }
+
+    async fn delete_disk(&self, key: MachineKey, token: &DiskToken) -> Result<Machine> {
+        self.with_machine(key, |world, place| {
+            world.configure(place, |config, _, _| {
+                config.change_made(|made| {
+                    made.retain(|known| known.token != *token);
+                    Ok(())
+                })
+            })
+        })
+    }
+
+    async fn grow_disk(&self, key: MachineKey, token: &DiskToken, bytes: u64) -> Result<Machine> {
+        self.with_machine(key, |world, place| {
+            world.configure(place, |config, _, _| {
+                config.change_made(|made| storage::grow(made, token, bytes))
+            })
+        })
+    }
+
+    async fn lay_firmware(&self, key: MachineKey, version: &str) -> Result<Machine> {
+        self.with_machine(key, |world, place| {
+            world.configure(place, |config, profile, cold| {
+                config.lay_firmware(profile, version, cold);
+                Ok(())
+            })
+        })
+    }
+
     async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>> {
         self.with(|world| {
             let place = world.place(key)?;
             Ok(world.console_text(place))
         })
+    }
+
+    fn stats(&self, key: MachineKey) -> Option<Arc<Stats>> {
+        let stats = self.with(|world| {
+            let place = world.place(key)?;
+            Ok::<_, Error>(world.stats(place))
+        });
+        stats.ok().map(Arc::new)
     }
 
     fn drain_changes(&self) -> Vec<Change> {

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::boot::Config;
-use super::console::{Console, Speaker};
+use super::console::{Console, Speaker, What};
 use super::hardware;
 use super::identity::Identity;
 use super::machine::{Action, Event, Life, Millis, Moment};
 use super::profile::{Guest, Profile};
+use super::stats::{self, Measured};
 use super::storage;
 use crate::backend::{
-    self, Cause, Change, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot, Step,
+    self, Cause, Change, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot, Stats, Step,
 };
 use crate::entropy::{Entropy as _, SeededEntropy};
 use crate::error::{Conflict, Error, Result};
@@ -170,8 +171,16 @@ impl World {
             let sim = &mut self.sims[place];
             match action {
                 Action::ClearConsole => sim.console.clear(now),
-                Action::Say(what) => sim.console.say(now, sim.config.mode, what),
-                Action::LostMemory => sim.config.mode = sim.config.next_mode,
+                Action::Say(what) => {
+                    if matches!(what, What::Reset) {
+                        sim.config.take_firmware();
+                    }
+                    sim.console.say(now, sim.config.mode, what);
+                }
+                Action::LostMemory => {
+                    sim.config.mode = sim.config.next_mode;
+                    sim.config.take_firmware();
+                }
                 Action::ChooseBoot => choose = true,
                 Action::Changed(cause) => self.tell(place, cause),
             }
@@ -271,7 +280,7 @@ impl World {
                 sku: Some(profile.sku.clone()),
                 family: Some(profile.family.clone()),
                 asset_tag,
-                bios_version: Some(profile.firmware_version.clone()),
+                bios_version: Some(sim.config.firmware(profile).to_owned()),
             },
             boot: sim
                 .config
@@ -288,8 +297,26 @@ impl World {
             hardware: Arc::new(hardware::of(profile, |nic| {
                 self.identity.mac(sim.number, nic)
             })),
-            storage: Arc::new(storage::of(profile)),
+            storage: Arc::new(storage::of(
+                profile,
+                &self.identity.serial(sim.number),
+                sim.config.made(),
+            )),
         }
+    }
+
+    pub(super) fn stats(&self, place: usize) -> Stats {
+        let sim = &self.sims[place];
+        let profile = self.profile(sim);
+        stats::of(&Measured {
+            key: sim.key,
+            number: sim.number,
+            life: &sim.life,
+            profile,
+            guest: sim.guest.as_deref().unwrap_or(&profile.guest),
+            identity: &self.identity,
+            now: self.now,
+        })
     }
 
     pub(super) fn console_text(&self, place: usize) -> Vec<u8> {
@@ -298,6 +325,7 @@ impl World {
             name: &self.identity.name(sim.number),
             serial: &self.identity.serial(sim.number),
             profile: self.profile(sim),
+            firmware: sim.config.firmware(self.profile(sim)),
             mac: &|nic| self.identity.mac(sim.number, nic),
         })
     }
