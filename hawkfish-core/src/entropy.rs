@@ -28,8 +28,15 @@ pub trait Entropy: fmt::Debug + Send + Sync {
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// A secret of 192 random bits in 32 characters of the URL-safe base 64 alphabet.
+    /// A secret of 256 random bits in 64 hexadecimal digits: what checks whether tokens are random (DSP0266, "Redfish session login authentication") reads those.
     fn token(&self) -> String {
+        let mut bytes = [0; 32];
+        self.fill(&mut bytes);
+        hex::encode(bytes)
+    }
+
+    /// A password of 192 random bits in 32 characters that can be typed.
+    fn password(&self) -> String {
         let mut bytes = [0; 24];
         self.fill(&mut bytes);
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)

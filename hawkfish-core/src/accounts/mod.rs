@@ -466,7 +466,7 @@ impl Accounts {
         if self.0.look(|state| !state.accounts.is_empty()) {
             return Ok(FirstAdmin::Kept);
         }
-        let generated = password.is_none().then(|| self.0.entropy.token());
+        let generated = password.is_none().then(|| self.0.entropy.password());
         let new = first_admin(password.or(generated.as_deref()).unwrap_or_default());
         self.create(&Ctx::service(), new).await?;
         Ok(FirstAdmin::Made { generated })

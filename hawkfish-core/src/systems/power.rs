@@ -6,15 +6,16 @@
 //!  ForceOff          ForceOff    ForceOff    -           ForceOff
 //!  GracefulShutdown  Shutdown    409         409         -
 //!  GracefulRestart   Restart     409         409         409
-//!  ForceRestart      Reset       Reset       409         Reset
-//!  PowerCycle        Off, Start  Off, Start  409         Off, Start
+//!  ForceRestart      Reset       Reset       Start       Reset
+//!  PowerCycle        Off, Start  Off, Start  Start       Off, Start
 //!  PushPowerButton   PowerButton 409         Start       PowerButton
 //!  Nmi               Nmi         409         409         Nmi
 //!  Pause             Pause       -           409         409
 //!  Resume            -           Resume      409         409
 //!  Suspend           Suspend     Suspend     409         409
 //! ```
-//! A machine that is powering on counts as on. A dash changes nothing and succeeds: the wanted state is there already.
+//! A machine that is powering on counts as on. A dash changes nothing and succeeds: the wanted state is there already. Who forces a restart wants a system
+//! that runs from its beginning, so one that is off is turned on.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +101,7 @@ impl ResetType {
             Self::ForceOff => &[Step::ForceOff],
             Self::GracefulShutdown => &[Step::Shutdown],
             Self::GracefulRestart => &[Step::Restart],
-            Self::ForceRestart => &[Step::Reset],
+            Self::ForceRestart => &[Step::Reset, Step::Start],
             Self::Nmi => &[Step::Nmi],
             Self::PushPowerButton => &[Step::PowerButton, Step::Start],
             Self::PowerCycle => &[Step::ForceOff, Step::Start],
@@ -144,7 +145,9 @@ pub fn plan(power: Power, reset: ResetType) -> Result<Vec<Step>> {
     };
     Ok(match (reset, power) {
         (R::On | R::ForceOn, P::On | P::PoweringOn) => vec![],
-        (R::On | R::ForceOn | R::PushPowerButton, P::Off) => vec![Step::Start],
+        (R::On | R::ForceOn | R::ForceRestart | R::PowerCycle | R::PushPowerButton, P::Off) => {
+            vec![Step::Start]
+        }
         (R::ForceOff, P::Off) => vec![],
         (R::ForceOff, _) => vec![Step::ForceOff],
         (R::GracefulShutdown, P::On | P::PoweringOn) => vec![Step::Shutdown],
@@ -208,6 +211,8 @@ mod tests {
                 ResetType::On
                     | ResetType::ForceOn
                     | ResetType::ForceOff
+                    | ResetType::ForceRestart
+                    | ResetType::PowerCycle
                     | ResetType::PushPowerButton
             );
             assert_eq!(plan(Power::Off, reset).is_ok(), allowed, "{reset:?}");

@@ -10,7 +10,7 @@ mod drain;
 mod images;
 pub(crate) mod part;
 mod server;
-mod validator;
+mod validators;
 
 #[cfg(feature = "libvirt")]
 mod bmc;

@@ -23,6 +23,11 @@ pub(crate) fn skip(missing: &str) {
         std::env::var_os("HAWKFISH_TEST_REQUIRE").is_none_or(|value| value != "1"),
         "{missing} is missing"
     );
+    say_skipped(missing);
+}
+
+/// Says aloud that a test is skipped.
+pub(crate) fn say_skipped(missing: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     eprintln!("SKIPPED {test}: {missing} is missing");

@@ -1,12 +1,12 @@
-//! DMTF's own validator against both backends.
+//! DMTF's service validator against both backends: every resource against its schema.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 
-use super::part;
-use super::server::{PASSWORD, Server, USER};
+use super::{log_in, run};
+use crate::process::part;
+use crate::process::server::Server;
 
 /// What the validator counted.
 struct Counts {
@@ -19,16 +19,14 @@ struct Counts {
 /// Runs the validator on all that a server serves, against DMTF's schema as the build reads it.
 fn validate(python: &Path, server: &Server) -> Counts {
     let reports = server.folder().join("reports");
-    let done = Command::new(python.with_file_name("rf_service_validator"))
-        // One that is not there: otherwise a file of that name in the working directory would count.
+    let mut command = run(python, "rf_service_validator", server);
+    // A configuration that is not there: otherwise a file of that name in the working directory would count.
+    command
         .args(["--config", "/nonexistent", "--skipschema"])
         .args(["--schema_directory", nv_redfish_schema::REDFISH_CSDL_DIR])
         .arg("--logdir")
-        .arg(&reports)
-        .args(["--rhost", &server.url()])
-        .args(["--user", USER, "--password", PASSWORD])
-        .output()
-        .expect("the validator starts");
+        .arg(&reports);
+    let done = command.output().expect("the validator starts");
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let log = log_in(&reports);
     let told = |level: &str| -> Vec<String> {
@@ -47,16 +45,6 @@ fn validate(python: &Path, server: &Server) -> Counts {
         fails: fails.len(),
         warnings: told("WARN"),
     }
-}
-
-/// The validator writes a log into a folder named after the time.
-fn log_in(reports: &Path) -> String {
-    let runs = std::fs::read_dir(reports).expect("the validator reports");
-    let files = runs.flat_map(|run| std::fs::read_dir(run.unwrap().path()).unwrap());
-    let log = files.map(|file| file.unwrap().path());
-    let log = log.filter(|file| file.extension().is_some_and(|end| end == "log"));
-    log.map(|log| std::fs::read_to_string(log).unwrap())
-        .collect()
 }
 
 /// What is left out of newer schemas, and served all the same for clients that know nothing else.
@@ -122,7 +110,7 @@ async fn the_validator_finds_no_fault_with_simulated_systems() {
 #[cfg(feature = "libvirt")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_validator_finds_no_fault_with_domains_of_libvirt() {
-    use super::lab::Lab;
+    use crate::process::lab::Lab;
 
     let Some(python) = part::python() else { return };
     let Some(lab) = Lab::up() else { return };
@@ -133,7 +121,7 @@ async fn the_validator_finds_no_fault_with_domains_of_libvirt() {
     let client = server.client().await;
     let systems = client.members("/redfish/v1/Systems").await;
     assert_eq!(systems.len(), 2);
-    let images = super::images::Images::serve();
+    let images = crate::process::images::Images::serve();
     let image = json!({"Image": images.open(&lab.iso("ANY", &[]))});
     for system in &systems {
         let insert = format!("{system}/VirtualMedia/Cd/Actions/VirtualMedia.InsertMedia");

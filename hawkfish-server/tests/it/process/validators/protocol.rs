@@ -1,0 +1,118 @@
+//! DMTF's protocol validator: what the specification of the protocol demands, one assertion at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::run;
+use crate::process::part;
+use crate::process::server::Server;
+
+/// Assertions that cannot be looked at, and why.
+const OUT_OF_REACH: [(&str, &str); 5] = [
+    ("SERV_SSE_", "there are no events yet"),
+    ("SERV_EVENT_", "there are no events yet"),
+    (
+        "SEC_SESSION_TERMINATION_SIDE_EFFECTS",
+        "it wants a stream of events",
+    ),
+    (
+        "RESP_STATUS_INTERNAL_SERVER_ERROR",
+        "it wants a defect of ours",
+    ),
+    (
+        "REQ_DATA_MOD_ERRORS",
+        "it looks at the last answer to a POST at each URI, and those are good ones",
+    ),
+];
+
+/// Multicast does not leave this machine, and another test sees to it.
+const DISCOVERY: &str = "SERV_SSDP_";
+
+/// One assertion, held against one answer.
+struct Line {
+    assertion: String,
+    result: String,
+    told: String,
+}
+
+/// Runs the validator on a server.
+fn validate(python: &Path, server: &Server) -> Vec<Line> {
+    let reports = server.folder().join("protocol");
+    let mut command = run(python, "rf_protocol_validator", server);
+    command
+        .args(["--config", "/nonexistent", "--report-type", "tsv"])
+        .arg("--report-dir")
+        .arg(&reports);
+    if let Some(certificate) = server.certificate() {
+        command.arg("--ca-bundle").arg(certificate);
+    }
+    let done = command.output().expect("the validator starts");
+    let files = std::fs::read_dir(&reports).expect("the validator reports");
+    let mut files = files.map(|file| file.unwrap().path());
+    let report = files
+        .find(|file| file.extension().is_some_and(|end| end == "tsv"))
+        .unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&done.stderr)));
+    read(&std::fs::read_to_string(report).unwrap())
+}
+
+/// A report: a line of names, then a line for each answer that was looked at.
+fn read(report: &str) -> Vec<Line> {
+    let mut lines = report.lines();
+    let head: Vec<&str> = lines.next().expect("a head").split('\t').collect();
+    let column = |name: &str| {
+        let found = head.iter().position(|known| *known == name);
+        found.unwrap_or_else(|| panic!("no {name} in {head:?}"))
+    };
+    let (assertion, method, status) =
+        (column("Assertion"), column("Method"), column("Status code"));
+    let (uri, result, message) = (column("URI"), column("Result"), column("Message"));
+    lines
+        .map(|line| {
+            let cells: Vec<&str> = line.split('\t').collect();
+            Line {
+                assertion: cells[assertion].to_owned(),
+                result: cells[result].to_owned(),
+                told: format!(
+                    "{}: {} {} {}: {}",
+                    cells[assertion], cells[method], cells[uri], cells[status], cells[message]
+                ),
+            }
+        })
+        .collect()
+}
+
+/// Fails where the validator found a fault, or did not look at something that it could.
+#[track_caller]
+fn are_good(lines: &[Line], out_of_reach: &[&str]) {
+    let of = |result: &'static str| lines.iter().filter(move |line| line.result == result);
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for line in lines {
+        *counts.entry(&line.result).or_default() += 1;
+    }
+    let passed: BTreeSet<&str> = of("PASS").map(|line| line.assertion.as_str()).collect();
+    let unlooked: BTreeSet<&str> = of("NOT_TESTED")
+        .map(|line| line.assertion.as_str())
+        .filter(|assertion| !passed.contains(assertion))
+        .collect();
+    eprintln!(
+        "protocol validator: {counts:?}; {} assertions passed, {} were not looked at",
+        passed.len(),
+        unlooked.len()
+    );
+    let failed: Vec<&str> = of("FAIL").map(|line| line.told.as_str()).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let unlooked: Vec<&str> = unlooked
+        .into_iter()
+        .filter(|assertion| !out_of_reach.iter().any(|out| assertion.starts_with(out)))
+        .collect();
+    assert!(unlooked.is_empty(), "could be looked at: {unlooked:#?}");
+}
+
+#[test]
+fn the_protocol_validator_finds_no_fault() {
+    let Some(python) = part::python() else { return };
+    let server = Server::simulated(2, &[]);
+    let mut out_of_reach: Vec<&str> = OUT_OF_REACH.iter().map(|(name, _)| *name).collect();
+    out_of_reach.push(DISCOVERY);
+    are_good(&validate(&python, &server), &out_of_reach);
+}
