@@ -368,6 +368,7 @@ impl Resolver<'_> {
             )
             .with(Flags::ARRAY, def.collection)
             .with(Flags::REQUIRED, def.annotations.has("Redfish.Required"))
+            .with(Flags::EXCERPT, def.annotations.has("Redfish.Excerpt"))
             .with(
                 Flags::SECRET,
                 kind == Kind::Str && is_secret(&def.name, &def.annotations),

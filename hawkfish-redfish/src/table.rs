@@ -197,6 +197,8 @@ impl Flags {
     pub(crate) const REQUIRED_ON_CREATE: Self = Self(1 << 5);
     /// Its value is never shown.
     pub(crate) const SECRET: Self = Self(1 << 6);
+    /// It is part of an excerpt of the resource.
+    pub(crate) const EXCERPT: Self = Self(1 << 7);
 
     pub(crate) const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0

@@ -1,11 +1,13 @@
 //! Query parameters: what a GET asks to leave out, to bring along, or to pick (DSP0266, "Query parameters").
 //!
-//! [`Query::parse`] reads them all; [`Filter::matches`] and [`Select::apply`] are what they mean for one resource. What must be read to answer
+//! [`Query::parse`] reads them all; [`Filter::matches`], [`excerpt()`] and [`Select::apply`] are what they mean for one resource. What must be read to answer
 //! them (members, linked resources) is the service's.
 
+mod excerpt;
 mod filter;
 mod select;
 
+pub use excerpt::excerpt;
 pub use filter::{Filter, MAX_DEPTH};
 pub use select::Select;
 
@@ -29,6 +31,10 @@ pub struct Query {
     pub skip: Option<u64>,
     /// `only`
     pub only: bool,
+    /// `excerpt`
+    pub excerpt: bool,
+    /// `includeoriginofcondition`
+    pub origins: bool,
 }
 
 /// Which links `$expand` follows, and how far.
@@ -131,7 +137,9 @@ impl Query {
                 "$top" => query.top = Some(number(&value).ok_or_else(format)?),
                 "$skip" => query.skip = Some(number(&value).ok_or_else(format)?),
                 "only" if value.is_empty() => query.only = true,
-                "only" => return Err(format()),
+                "excerpt" if value.is_empty() => query.excerpt = true,
+                "includeoriginofcondition" if value.is_empty() => query.origins = true,
+                "only" | "excerpt" | "includeoriginofcondition" => return Err(format()),
                 other if other.starts_with('$') => {
                     return Err(QueryProblem::Unsupported { name: shown(other) });
                 }

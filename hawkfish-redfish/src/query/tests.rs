@@ -124,7 +124,7 @@ fn a_selection_keeps_what_is_named_and_what_names_the_resource() {
 #[test]
 fn a_query_is_read_whole_or_its_fault_is_named() {
     let query = Query::parse(
-        "$expand=*($levels=3)&$select=Name%2CId&$top=5&$skip=0&only&x=1&$filter=Id+eq+%271%27",
+        "$expand=*($levels=3)&$select=Name%2CId&$top=5&$skip=0&only&excerpt&includeoriginofcondition&x=1&$filter=Id+eq+%271%27",
     )
     .unwrap();
     assert_eq!(
@@ -138,6 +138,7 @@ fn a_query_is_read_whole_or_its_fault_is_named() {
         (query.top, query.skip, query.only),
         (Some(5), Some(0), true)
     );
+    assert!(query.excerpt && query.origins);
     assert!(query.filter.unwrap().matches(&system()));
     assert!(Query::parse("").unwrap().is_empty());
     assert_eq!(
@@ -152,6 +153,11 @@ fn a_query_is_read_whole_or_its_fault_is_named() {
         ("$unknown=1", "QueryParameterUnsupported"),
         ("$count=true", "QueryParameterUnsupported"),
         ("only=foo", "QueryParameterValueFormatError"),
+        ("excerpt=true", "QueryParameterValueFormatError"),
+        (
+            "includeoriginofcondition=1",
+            "QueryParameterValueFormatError",
+        ),
         ("$top=-1", "QueryParameterValueFormatError"),
         ("$top=", "QueryParameterValueFormatError"),
         ("$skip=many", "QueryParameterValueFormatError"),
