@@ -1,19 +1,25 @@
 //! What a machine is made of, beside its processors, its memory in sum and its storage.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Parts of a machine. What a backend does not know of is not in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hardware {
+    /// Whether its memory modules and PCI devices are those of its make: then many machines share them, and its backend knows them again without having been told.
+    #[serde(skip)]
+    pub of_make: bool,
     /// The board that is posed as: `pc-q35-7.2`.
     pub board: Option<String>,
     /// Memory modules, where the machine has any that the guest can tell apart.
-    pub modules: Vec<MemoryModule>,
+    pub modules: Arc<[MemoryModule]>,
     /// Network interfaces, in the order of the definition.
     pub nics: Vec<Nic>,
     /// Devices on the PCI bus, ordered by address.
-    pub pci: Vec<PciDevice>,
+    pub pci: Arc<[PciDevice]>,
     /// Graphics adapters, as the guest sees them.
     pub video: Vec<Video>,
     /// Screens that can be looked at from outside.
@@ -28,6 +34,40 @@ pub struct Hardware {
     pub watchdog: Option<Watchdog>,
 }
 
+impl Hardware {
+    /// Writes what must be kept of a machine's parts, so that they can be shown while its backend does not answer.
+    pub(super) fn keep<S: Serializer>(this: &Arc<Self>, to: S) -> Result<S::Ok, S::Error> {
+        if !this.of_make {
+            return this.serialize(to);
+        }
+        let own = Self {
+            modules: Arc::default(),
+            pci: Arc::default(),
+            ..Self::clone(this)
+        };
+        own.serialize(to)
+    }
+
+    /// A network interface, by its name.
+    #[must_use]
+    pub fn nic(&self, name: &str) -> Option<&Nic> {
+        self.nics.iter().find(|nic| nic.name == name)
+    }
+
+    /// A device on the PCI bus, by its place.
+    #[must_use]
+    pub fn pci_device(&self, at: PciAddress) -> Option<&PciDevice> {
+        self.pci.iter().find(|device| device.address == at)
+    }
+
+    /// Memory that keeps what is in it without power, KiB.
+    #[must_use]
+    pub fn persistent_kib(&self) -> u64 {
+        let persistent = self.modules.iter().filter(|module| module.persistent);
+        persistent.map(|module| module.kib).sum()
+    }
+}
+
 /// A memory module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryModule {
@@ -37,6 +77,38 @@ pub struct MemoryModule {
     pub kib: u64,
     /// Whether it keeps what is in it without power.
     pub persistent: bool,
+    /// The socket of the processor to which it belongs, from 0, where known.
+    #[serde(default)]
+    pub socket: Option<u32>,
+    /// What is known of its make; the same for many.
+    #[serde(default)]
+    pub make: Option<Arc<ModuleMake>>,
+}
+
+/// A make of memory module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleMake {
+    /// Who made it.
+    pub manufacturer: String,
+    /// The maker's number of it.
+    pub part_number: String,
+    /// Its technology.
+    pub technology: MemoryTechnology,
+    /// How fast it is run, MHz.
+    pub mhz: u32,
+    /// Whether it corrects errors.
+    pub ecc: bool,
+    /// Lines of data, bits, without those for correction.
+    pub data_bits: u32,
+}
+
+/// How the cells of a memory module are read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum MemoryTechnology {
+    /// DDR4 SDRAM.
+    Ddr4,
+    /// DDR5 SDRAM.
+    Ddr5,
 }
 
 /// A network interface.
@@ -60,9 +132,18 @@ pub struct Nic {
     pub pci: Option<PciAddress>,
     /// Addresses that the guest uses on it, where known.
     pub addresses: Vec<std::net::IpAddr>,
+    /// Who made it, where known.
+    #[serde(default)]
+    pub manufacturer: Option<String>,
+    /// How fast it is as the guest sees it, Mbit/s, where known.
+    #[serde(default)]
+    pub mbps: Option<u32>,
+    /// Whether its cable can be unplugged and plugged in by [`Setup::nic_link`](super::Setup::nic_link).
+    #[serde(default)]
+    pub link_settable: bool,
 }
 
-/// A place on the PCI bus.
+/// A place on the PCI bus. On libvirt, the number of a bus is that of its controller; what the guest's firmware calls it is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PciAddress {
     /// Domain.
@@ -104,9 +185,12 @@ pub struct PciDevice {
     /// What it is for.
     pub kind: PciKind,
     /// What it is, for people: `virtio network interface`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its PCI ids, where the backend knows them.
     pub ids: Option<PciIds>,
+    /// Its class code (class, subclass, programming interface: `0x02_00_00`), where the backend knows it.
+    #[serde(default)]
+    pub class: Option<u32>,
 }
 
 /// Numbers by which a PCI device says what it is.
@@ -125,6 +209,9 @@ pub struct Video {
     pub model: String,
     /// Its memory, KiB.
     pub memory_kib: Option<u64>,
+    /// Its place on the PCI bus.
+    #[serde(default)]
+    pub pci: Option<PciAddress>,
 }
 
 /// How a screen can be looked at.
@@ -163,6 +250,9 @@ pub struct UsbController {
     pub model: Option<String>,
     /// Its ports, where known.
     pub ports: Option<u32>,
+    /// Its place on the PCI bus.
+    #[serde(default)]
+    pub pci: Option<PciAddress>,
 }
 
 /// A trusted platform module.
@@ -170,8 +260,8 @@ pub struct UsbController {
 pub struct Tpm {
     /// How the guest sees it: `tpm-crb`, `tpm-tis`.
     pub model: String,
-    /// The version of the specification: `2.0`.
-    pub version: String,
+    /// The version of the specification, where known: `2.0`.
+    pub version: Option<String>,
     /// Whether a program stands for it; else it is one of the host's.
     pub emulated: bool,
 }

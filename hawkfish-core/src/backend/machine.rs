@@ -1,6 +1,6 @@
 //! A machine as its backend knows it: plain facts, without a word of Redfish JSON or of libvirt XML.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::firmware::{Firmware, Knob, KnobValue};
 use super::hardware::Hardware;
 use super::storage::Storage;
 use crate::id::{BootOptionId, SlotId};
@@ -53,11 +54,14 @@ pub struct Machine {
     /// Whether it starts with its host.
     pub autostart: bool,
     /// Its other parts.
-    #[serde(default)]
+    #[serde(default, serialize_with = "Hardware::keep")]
     pub hardware: Arc<Hardware>,
     /// Its disks.
     #[serde(default)]
     pub storage: Arc<Storage>,
+    /// What its firmware is set to.
+    #[serde(default)]
+    pub firmware: Arc<Firmware>,
 }
 
 /// Whether a machine runs.
@@ -88,6 +92,12 @@ pub struct Processors {
     pub online: u32,
     /// Model as the guest sees it, where known.
     pub model: Option<String>,
+    /// Who made them, as the guest sees it, where known.
+    #[serde(default)]
+    pub manufacturer: Option<String>,
+    /// Their highest clock rate, MHz, where known.
+    #[serde(default)]
+    pub max_mhz: Option<u32>,
     /// libvirt's name of the architecture: `x86_64`, `aarch64`.
     pub arch: String,
 }
@@ -233,6 +243,10 @@ pub struct Setup {
     pub asset_tag: Option<String>,
     /// Whether the machine starts with its host.
     pub autostart: Option<bool>,
+    /// Cables of network interfaces to be plugged in (true) or unplugged, by the name of the interface: [`Nic::name`](super::Nic::name).
+    pub nic_link: BTreeMap<String, bool>,
+    /// Firmware settings.
+    pub knobs: BTreeMap<Knob, KnobValue>,
 }
 
 impl Setup {

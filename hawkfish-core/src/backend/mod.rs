@@ -3,6 +3,7 @@
 //! One `Arc<dyn Backend>` stands for each host. Backends are told what to do and tell what is; they hold no policy, no project, no
 //! Redfish. The `# Behavior` bullets are owed by every backend and are what the behaviour suite asserts.
 
+mod firmware;
 mod hardware;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use firmware::*;
 pub use hardware::*;
 pub use machine::*;
 pub use stats::*;
@@ -39,6 +41,8 @@ pub struct Capabilities {
     pub boot: bool,
     /// Text that guests write to their console can be read back.
     pub console_log: bool,
+    /// Cables of network interfaces can be plugged in and unplugged.
+    pub nic_link: bool,
     /// Disks can be made, grown and deleted.
     pub disks: bool,
     /// The firmware of machines can be replaced.
@@ -147,6 +151,8 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// - What the backend does not understand of the machine stays as it was; a machine whose override was set and taken away is as before.
     /// - A cable that is unplugged is so at once, also of a machine that runs, and stays so over restarts.
     /// - A network interface that is not there, or whose link cannot be set, is `Invalid`.
+    /// - Firmware settings hold from the next cold start on: of a machine that is off, at once. [`Knob::WatchdogAction`] holds at once also of one that runs.
+    ///   While memory is kept of a machine that is off they are `Conflict`; a value outside [`Setting::takes`], or a setting that the machine does not have, is `Invalid`.
     /// - A target outside [`Boot::targets`], an option that is not there, or a mode outside [`Boot::modes`] is `Invalid`.
     async fn setup(&self, key: MachineKey, setup: &Setup) -> Result<Machine>;
 

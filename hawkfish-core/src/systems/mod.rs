@@ -227,6 +227,11 @@ fn undo(machine: &Machine, setup: &Setup) -> Setup {
             .as_ref()
             .map(|_| machine.identity.asset_tag.clone().unwrap_or_default()),
         autostart: setup.autostart.map(|_| machine.autostart),
+        nic_link: setup
+            .nic_link
+            .keys()
+            .filter_map(|name| Some((name.clone(), machine.hardware.nic(name)?.link_up)))
+            .collect(),
     }
 }
 
@@ -239,6 +244,9 @@ fn check(system: &System, setup: &Setup) -> Result<()> {
         || setup.http_uri.is_some();
     if touches_boot && !system.capabilities.boot {
         return Err(Error::unsupported("Changing how this system boots"));
+    }
+    if !setup.nic_link.is_empty() && !system.capabilities.nic_link {
+        return Err(Error::unsupported("Plugging cables of this system"));
     }
     if let Some(Some(BootOverride { target, .. })) = setup.over
         && !boot.targets.contains(&target)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::firmware::{self, Make};
+use super::knobs::{self, Offers};
 use super::marker::Marker;
 use super::xml::Doc;
 use super::{device, hardware, identity, media, order, storage};
@@ -33,7 +34,8 @@ pub(super) struct Facts {
     pub effective: Vec<String>,
     pub console: Option<Console>,
     hardware: Arc<Hardware>,
-    storage: Arc<Storage>,
+    pub storage: storage::Told,
+    pub knobs: Vec<knobs::Known>,
 }
 
 /// A file that holds what the guest writes to its first serial port.
@@ -48,8 +50,7 @@ pub(super) struct Console {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings {
     pub is_qemu: bool,
-    /// The host has UEFI for the make of this domain.
-    pub has_efi: bool,
+    pub offers: Offers,
 }
 
 impl Facts {
@@ -102,7 +103,7 @@ impl Facts {
             memory_kib: memory_kib(doc),
             identity: identity::read(doc, &make, around.is_qemu),
             mode: firmware::mode(doc),
-            modes: firmware::modes(doc, &make, around.has_efi),
+            modes: firmware::modes(doc, &make, around.offers.efi),
             secure: firmware::secure(doc),
             targets,
             options: options.into_iter().map(|(_, option)| option).collect(),
@@ -111,7 +112,8 @@ impl Facts {
             effective: order::effective(doc),
             console: console(doc),
             hardware: Arc::new(hardware::read(doc)),
-            storage: Arc::new(storage::read(doc)),
+            storage: storage::read(doc),
+            knobs: knobs::read(doc, &make, around.offers),
         }
     }
 
@@ -139,6 +141,7 @@ pub(super) fn machine(
     live: Option<&Facts>,
     condition: Condition,
     slots_of_live: bool,
+    storage: Arc<Storage>,
 ) -> Machine {
     let now = live.unwrap_or(config);
     let slots = if slots_of_live { now } else { config };
@@ -165,7 +168,11 @@ pub(super) fn machine(
         slots: slots.slots.clone(),
         autostart: condition.autostart,
         hardware: Arc::clone(&now.hardware),
-        storage: Arc::clone(&now.storage),
+        storage,
+        firmware: Arc::new(knobs::firmware(
+            &config.knobs,
+            live.map(|live| live.knobs.as_slice()),
+        )),
     }
 }
 
@@ -202,14 +209,20 @@ fn processors(doc: &Doc, make: &Make) -> Processors {
         model: doc
             .path(&["cpu", "model"])
             .and_then(|node| doc.string(node)),
+        manufacturer: doc
+            .path(&["cpu", "vendor"])
+            .and_then(|node| doc.string(node)),
+        max_mhz: None,
         arch: make.arch.clone(),
     }
 }
 
 fn memory_kib(doc: &Doc) -> u64 {
-    let Some(node) = doc.path(&["memory"]) else {
-        return 0;
-    };
+    doc.path(&["memory"]).map_or(0, |node| kib(doc, node))
+}
+
+/// An amount of memory, KiB.
+pub(super) fn kib(doc: &Doc, node: xot::Node) -> u64 {
     let number: u64 = doc
         .string(node)
         .and_then(|text| text.parse().ok())

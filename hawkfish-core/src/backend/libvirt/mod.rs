@@ -20,21 +20,27 @@ mod firmware;
 mod hardware;
 mod host;
 mod identity;
+mod knobs;
 mod line;
 mod live;
 mod look;
 mod marker;
 mod media;
+mod nic;
 mod order;
+mod pci;
 mod pool;
 mod power;
 mod raw;
 mod session;
 mod setup;
+mod sizes;
 mod slot;
+mod stats;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod volume;
 mod xml;
 
 use std::collections::BTreeSet;
@@ -49,10 +55,12 @@ use virt::connect::Connect;
 
 use self::event::Happening;
 use self::host::Host;
-use super::{Backend, Capabilities, Change, HostFacts, Insert, Machine, MachineKey, Setup, Step};
+use super::{
+    Backend, Capabilities, Change, HostFacts, Insert, Machine, MachineKey, NewDisk, Setup, Stats, Step,
+};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::SlotId;
+use crate::id::{DiskToken, SlotId};
 
 /// How a host is reached and looked after.
 #[derive(Clone, Debug)]
@@ -65,6 +73,8 @@ pub struct LibvirtSettings {
     pub workers: usize,
     /// Time between two looks at what comes without an event.
     pub look_every: Duration,
+    /// Time between two samples of what machines use.
+    pub sample_every: Duration,
     /// Time between two questions whether the host still answers, and how long it may take over one; a host that takes longer is lost. Calls that wait
     /// for an answer then fail, so the two together bound how long a host that hangs holds anybody up.
     pub ask_every: Duration,
@@ -80,6 +90,8 @@ pub struct LibvirtSettings {
     pub change_within: Duration,
     /// How long writing a machine's memory to disk may take.
     pub suspend_within: Duration,
+    /// The pool in which disks are made; `None` is `default`, where there is one.
+    pub storage_pool: Option<String>,
 }
 
 impl LibvirtSettings {
@@ -92,6 +104,7 @@ impl LibvirtSettings {
             uri,
             workers: 4,
             look_every: Duration::from_secs(10),
+            sample_every: Duration::from_secs(10),
             ask_every: Duration::from_secs(2),
             answer_within: Duration::from_secs(5),
             retry_first: Duration::from_millis(500),
@@ -99,7 +112,14 @@ impl LibvirtSettings {
             read_within: Duration::from_secs(20),
             change_within: Duration::from_secs(90),
             suspend_within: Duration::from_secs(900),
+            storage_pool: None,
         }
+    }
+
+    /// Whether it is the system's libvirt, whose places are known, and not a user's own.
+    fn is_of_system(&self) -> bool {
+        let path = self.uri.split(['?', '#']).next().unwrap_or_default();
+        !path.ends_with("/session")
     }
 
     /// Whether the host is this machine, so that its files are ours.
@@ -139,7 +159,7 @@ impl Driver {
         }
     }
 
-    fn capabilities(self, is_local: bool) -> Capabilities {
+    fn capabilities(self, is_local: bool, has_pool: bool) -> Capabilities {
         let without = |steps: &[Step]| -> BTreeSet<Step> {
             Step::ALL
                 .into_iter()
@@ -153,6 +173,7 @@ impl Driver {
                 media: true,
                 boot: true,
                 console_log: is_local,
+                nic_link: true,
             },
             Self::Test => Capabilities {
                 steps: without(&[Step::Nmi]),
@@ -160,6 +181,7 @@ impl Driver {
                 media: true,
                 boot: true,
                 console_log: false,
+                nic_link: false,
             },
             Self::Other => Capabilities {
                 steps: without(&[Step::Nmi, Step::PowerButton]),
@@ -167,6 +189,7 @@ impl Driver {
                 media: false,
                 boot: false,
                 console_log: false,
+                nic_link: false,
             },
         }
     }
@@ -252,7 +275,8 @@ pub async fn probe(uri: &str, limit: Duration) -> Result<HostFacts> {
 impl Backend for LibvirtBackend {
     fn capabilities(&self) -> Capabilities {
         let is_local = self.host.settings.is_local();
-        self.host.driver().capabilities(is_local)
+        let has_pool = self.host.has_pool();
+        self.host.driver().capabilities(is_local, has_pool)
     }
 
     async fn host(&self) -> Result<HostFacts> {
@@ -317,7 +341,10 @@ impl Backend for LibvirtBackend {
     }
 
     async fn setup(&self, key: MachineKey, setup: &Setup) -> Result<Machine> {
-        self.can(self.capabilities().boot, "Setting a machine up")?;
+        let capabilities = self.capabilities();
+        self.can(capabilities.boot, "Setting a machine up")?;
+        let plugs = !setup.nic_link.is_empty();
+        self.can(capabilities.nic_link || !plugs, "Plugging cables")?;
         let limit = self.host.settings.change_within;
         let setup = setup.clone();
         let machine = self
@@ -355,12 +382,55 @@ impl Backend for LibvirtBackend {
         Ok(Arc::unwrap_or_clone(machine))
     }
 
+    async fn make_disk(&self, key: MachineKey, disk: &NewDisk) -> Result<Machine> {
+        self.can(self.capabilities().disks, "Making disks")?;
+        let limit = self.host.settings.change_within;
+        let disk = disk.clone();
+        let machine = self
+            .host
+            .call(Some(key), limit, move |host, line| {
+                host.make_disk(line, key, &disk)
+            })
+            .await?;
+        Ok(Arc::unwrap_or_clone(machine))
+    }
+
+    async fn delete_disk(&self, key: MachineKey, token: &DiskToken) -> Result<Machine> {
+        self.can(self.capabilities().disks, "Deleting disks")?;
+        let limit = self.host.settings.change_within;
+        let token = token.clone();
+        let machine = self
+            .host
+            .call(Some(key), limit, move |host, line| {
+                host.delete_disk(line, key, &token)
+            })
+            .await?;
+        Ok(Arc::unwrap_or_clone(machine))
+    }
+
+    async fn grow_disk(&self, key: MachineKey, token: &DiskToken, bytes: u64) -> Result<Machine> {
+        self.can(self.capabilities().disks, "Growing disks")?;
+        let limit = self.host.settings.change_within;
+        let token = token.clone();
+        let machine = self
+            .host
+            .call(Some(key), limit, move |host, line| {
+                host.grow_disk(line, key, &token, bytes)
+            })
+            .await?;
+        Ok(Arc::unwrap_or_clone(machine))
+    }
+
     async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>> {
         self.can(self.capabilities().console_log, "Reading the console")?;
         let limit = self.host.settings.read_within;
         self.host
             .call(Some(key), limit, move |host, _| host.console(key))
             .await
+    }
+
+    fn stats(&self, key: MachineKey) -> Option<Arc<Stats>> {
+        self.host.stats(key)
     }
 
     fn drain_changes(&self) -> Vec<Change> {

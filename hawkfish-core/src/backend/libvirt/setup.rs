@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::boot::{define, definition, running};
 use super::host::Host;
+use super::firmware::Make;
 use super::line::Line;
 use super::look::is_active;
 use super::marker::Marker;
 use super::xml::Doc;
-use super::{Driver, device, fault, firmware, identity, live, order};
-use crate::backend::{BootOverride, Machine, MachineKey, Setup};
+use super::{Driver, device, fault, firmware, identity, knobs, live, nic, order};
+use crate::backend::{BootOverride, Knob, Machine, MachineKey, Setup};
 use crate::error::{Conflict, Error, Invalid, Result};
 
 /// Edits a definition as wanted; `facts` are those of the definition as it is. Touches no host.
@@ -68,6 +69,8 @@ pub(super) fn edit(doc: &mut Doc, facts: &Machine, setup: &Setup, id: &str) -> R
         }
         order::set_order(doc, &keys)?;
     }
+    nic::check(&facts.hardware.nics, &setup.nic_link)?;
+    nic::set_links(doc, &facts.hardware.nics, &setup.nic_link);
     match setup.over {
         Some(Some(over)) => set_override(doc, facts, over, id)?,
         Some(None) => order::clear_override(doc)?,
@@ -108,6 +111,9 @@ impl Host {
         let before = doc.to_text();
         let order_before = order::effective(&doc);
         edit(&mut doc, &facts, setup, &self.stamp())?;
+        if !setup.knobs.is_empty() {
+            self.edit_knobs(line, key, &domain, &mut doc, setup)?;
+        }
         let after = doc.to_text();
         let order = order::effective(&doc);
         let has_override = Marker::read(&doc).over.is_some();
@@ -118,6 +124,7 @@ impl Host {
         if after != before {
             define(line, key, &after)?;
         }
+        let is_running = is_active(state) && self.driver() == Driver::Qemu;
         let rest = || {
             if let Some(wanted) = autostart {
                 domain.set_autostart(wanted).map_err(|error| {
@@ -125,11 +132,18 @@ impl Host {
                 })?;
             }
             let is_about_boot = setup.over.is_some() || setup.order.is_some();
-            if is_about_boot && is_active(state) && self.driver() == Driver::Qemu {
+            if is_about_boot && is_running {
                 let live = running(&domain, key)?;
                 if has_override || order != order_before || Marker::read(&live).over.is_some() {
                     live::set_order(&domain, key, &live, &order)?;
                 }
+            }
+            if let Some(action) = setup.knobs.get(&Knob::WatchdogAction).filter(|_| is_running) {
+                live::set_watchdog(&domain, key, *action)?;
+            }
+            if !setup.nic_link.is_empty() && is_running {
+                let live = running(&domain, key)?;
+                nic::set_live_links(&domain, key, live, &facts.hardware.nics, &setup.nic_link)?;
             }
             Ok::<_, Error>(())
         };
@@ -141,12 +155,59 @@ impl Host {
             if after != before {
                 let _ = define(line, key, &before);
             }
-            if is_active(state) && self.driver() == Driver::Qemu {
+            if is_running {
+                let before = setup.nic_link.keys().filter_map(|name| {
+                    let nic = facts.hardware.nic(name)?;
+                    Some((name.clone(), nic.link_up))
+                });
+                let _ = running(&domain, key).and_then(|live| {
+                    nic::set_live_links(
+                        &domain,
+                        key,
+                        live,
+                        &facts.hardware.nics,
+                        &before.collect(),
+                    )
+                });
                 let _ = self.bring_in_order(&domain, key, &order_before);
             }
             return Err(error);
         }
         self.look(line, key, &[])
+    }
+
+    fn edit_knobs(
+        &self,
+        line: &Line,
+        key: MachineKey,
+        domain: &virt::domain::Domain,
+        doc: &mut Doc,
+        setup: &Setup,
+    ) -> Result<()> {
+        let is_running = domain
+            .is_active()
+            .map_err(|error| fault::of(&error, "look at the machine", key))?;
+        if !is_running && domain.has_managed_save(0).unwrap_or(false) {
+            return Err(Error::conflict(
+                Conflict::NotAllowed,
+                "The machine is suspended: it goes on as it was, and takes settings when it has been switched off.",
+            ));
+        }
+        let make = Make::of(doc);
+        let offers = self.surroundings(line, &make).offers;
+        let facts = knobs::firmware(&knobs::read(doc, &make, offers), None);
+        let in_use = if is_running && setup.knobs.contains_key(&Knob::SecureBoot) {
+            let live = running(domain, key)?;
+            live.path(&["os", "nvram"]).and_then(|node| live.string(node))
+        } else {
+            None
+        };
+        let nvram = in_use.or_else(|| {
+            let name = doc.child_string(doc.top(), "name")?;
+            // Where the system's libvirt puts them (`qemuDomainNVRAMPathFormat`); where they lie does not show before the machine runs.
+            Some(format!("/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"))
+        });
+        knobs::edit(doc, &facts, &setup.knobs, offers, nvram.as_deref())
     }
 
     /// A name for an override: the moment at which it is set.

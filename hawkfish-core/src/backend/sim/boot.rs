@@ -6,6 +6,7 @@ use std::sync::Arc;
 use url::{Host, Url};
 
 use super::console::{Image, What, Why};
+use super::hardware;
 use super::profile::{Guest, Profile};
 use super::storage::{self, Made};
 use crate::backend::{
@@ -41,6 +42,8 @@ struct More {
     asset_tag: Option<String>,
     /// Enabled boot options by number.
     order: Option<Box<[u8]>>,
+    /// Network interfaces without a cable: a bit for each.
+    unplugged: u16,
     cd: Option<Medium>,
     usb: Option<Medium>,
     made: Vec<Made>,
@@ -56,7 +59,7 @@ const LONGEST_URI: usize = 2048;
 /// Every device of a machine of that make; its place is the number of its boot option.
 fn sources(profile: &Profile) -> impl Iterator<Item = Source> {
     let disks = profile.disks.len().min(64) as u8;
-    let nics = profile.nics.min(16);
+    let nics = hardware::nics(profile);
     let of = |target| move |unit| Source { target, unit };
     (0..disks)
         .map(of(BootTarget::Hdd))
@@ -120,6 +123,11 @@ impl Config {
         }
         if seen.identity.asset_tag.as_deref() != Some(asset_tag) {
             config.more().asset_tag = Some(seen.identity.asset_tag.clone().unwrap_or_default());
+        }
+        for nic in seen.hardware.nics.iter().filter(|nic| !nic.link_up) {
+            if let Some(number) = hardware::nic_number(profile, &nic.name) {
+                config.more().unplugged |= 1 << number;
+            }
         }
         for slot in &seen.slots {
             if let Some(medium) = &slot.medium {
@@ -203,6 +211,15 @@ impl Config {
     /// The asset tag, if one was set or taken away.
     pub(super) fn asset_tag(&self) -> Option<&str> {
         self.more.as_ref()?.asset_tag.as_deref()
+    }
+
+    /// Network interfaces without a cable: a bit for each.
+    pub(super) fn unplugged(&self) -> u16 {
+        self.more.as_ref().map_or(0, |more| more.unplugged)
+    }
+
+    fn is_plugged(&self, nic: u8) -> bool {
+        self.unplugged() & (1 << nic) == 0
     }
 
     fn http_uri(&self) -> Option<&str> {
@@ -353,6 +370,19 @@ impl Config {
         if let Some(autostart) = setup.autostart {
             new.autostart = autostart;
         }
+        for (name, up) in &setup.nic_link {
+            let Some(number) = hardware::nic_number(profile, name) else {
+                return Err(Error::invalid(
+                    "/InterfaceEnabled",
+                    up.to_string(),
+                    Invalid::ReadOnly,
+                    "This machine has no such network interface.",
+                ));
+            };
+            if new.is_plugged(number) != *up {
+                new.more().unplugged ^= 1 << number;
+            }
+        }
         *self = new;
         Ok(())
     }
@@ -406,6 +436,9 @@ impl Config {
             BootTarget::Usb => slot(MediaKind::Usb),
             BootTarget::Hdd if source.unit == 0 && guest.disk_boots => Ok(Image::Disk(0)),
             BootTarget::Hdd | BootTarget::BiosSetup => Err(Why::NoSystem),
+            BootTarget::UefiHttp | BootTarget::Pxe if !self.is_plugged(source.unit) => {
+                Err(Why::NoAnswer)
+            }
             BootTarget::UefiHttp => match self.http_uri() {
                 Some(uri) if is_reachable(uri) => Ok(Image::At(Arc::from(uri))),
                 Some(_) => Err(Why::Unreachable),

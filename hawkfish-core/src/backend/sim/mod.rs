@@ -21,6 +21,7 @@ mod console;
 mod hardware;
 mod identity;
 mod machine;
+mod parts;
 mod profile;
 mod stats;
 mod storage;
@@ -32,6 +33,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use parts::{NicMake, Parts};
 pub use profile::{Disk, Guest, OnPanic, Profile};
 
 use self::machine::Event;
@@ -183,6 +185,7 @@ impl Backend for SimBackend {
             media: true,
             boot: true,
             console_log: true,
+            nic_link: true,
             disks: true,
             firmware: true,
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::parts::Parts;
 use crate::backend::BootMode;
 
 const GIB: u64 = 1 << 30;
@@ -40,6 +41,8 @@ pub struct Profile {
     pub disks: Vec<Disk>,
     /// Network interfaces. At most 16 are looked at.
     pub nics: u8,
+    /// What it is built of.
+    pub parts: Parts,
     /// Firmwares that it can be switched to.
     pub modes: BTreeSet<BootMode>,
     /// The firmware that it is delivered with.
@@ -142,6 +145,7 @@ impl Profile {
             memory_kib: 32 * GIB_IN_KIB,
             disks: disks(&[480 * GIB]),
             nics: 2,
+            parts: Parts::small(),
             modes: BTreeSet::from([BootMode::Legacy, BootMode::Uefi]),
             mode: BootMode::Uefi,
             secure_boot: false,
@@ -164,6 +168,7 @@ impl Profile {
             cores: 16,
             memory_kib: 128 * GIB_IN_KIB,
             disks: disks(&[480 * GIB, 1920 * GIB]),
+            parts: Parts::medium(),
             modes: BTreeSet::from([BootMode::Uefi]),
             secure_boot: true,
             ..Self::small()
@@ -185,6 +190,7 @@ impl Profile {
             memory_kib: 1024 * GIB_IN_KIB,
             disks: disks(&[960 * GIB, 960 * GIB, 3840 * GIB, 3840 * GIB]),
             nics: 4,
+            parts: Parts::large(),
             self_test: Duration::from_secs(4),
             ..Self::small()
         }
@@ -205,6 +211,7 @@ impl Profile {
             memory_kib: 256 * GIB_IN_KIB,
             disks: disks(&[960 * GIB]),
             nics: 1,
+            parts: Parts::dense(),
             modes: BTreeSet::from([BootMode::Uefi]),
             ..Self::small()
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::boot::Config;
 use super::console::{Console, Speaker, What};
-use super::hardware;
+use super::hardware::Kit;
 use super::identity::Identity;
 use super::machine::{Action, Event, Life, Millis, Moment};
 use super::profile::{Guest, Profile};
@@ -37,6 +37,8 @@ struct Sim {
 pub(super) struct World {
     identity: Identity,
     profiles: Vec<Arc<Profile>>,
+    /// What machines of a profile have in common, by its place.
+    kits: Vec<Kit>,
     /// By key.
     sims: Vec<Sim>,
     /// Places in `sims`, by number.
@@ -79,6 +81,7 @@ impl World {
         }
         Self {
             identity: Identity::new(seed, name),
+            kits: profiles.iter().map(|profile| Kit::of(profile)).collect(),
             profiles,
             sims,
             places,
@@ -97,6 +100,10 @@ impl World {
 
     fn profile(&self, sim: &Sim) -> &Arc<Profile> {
         &self.profiles[sim.number as usize % self.profiles.len()]
+    }
+
+    fn kit(&self, sim: &Sim) -> &Kit {
+        &self.kits[sim.number as usize % self.kits.len()]
     }
 
     /// Where the machine is in this world, if the world can be reached and knows it.
@@ -269,6 +276,8 @@ impl World {
                 threads: profile.threads,
                 online: profile.sockets * profile.cores * profile.threads,
                 model: Some(profile.processor_model.clone()),
+                manufacturer: Some(profile.parts.processor_manufacturer.clone()),
+                max_mhz: Some(profile.parts.processor_mhz),
                 arch: profile.arch.clone(),
             },
             memory_kib: profile.memory_kib,
@@ -294,9 +303,11 @@ impl World {
                 })
                 .collect(),
             autostart: sim.config.autostart,
-            hardware: Arc::new(hardware::of(profile, |nic| {
-                self.identity.mac(sim.number, nic)
-            })),
+            hardware: Arc::new(self.kit(sim).hardware(
+                profile,
+                |nic| self.identity.mac(sim.number, nic),
+                sim.config.unplugged(),
+            )),
             storage: Arc::new(storage::of(
                 profile,
                 &self.identity.serial(sim.number),
