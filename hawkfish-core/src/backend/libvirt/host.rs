@@ -3,7 +3,7 @@
 //! The picture is changed in jobs that run one after another for each machine (see [`super::pool`]), verbs and events alike, so that an older look never
 //! overwrites a newer one.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::event::Happening;
 use super::facts::Facts;
 use super::firmware::Make;
+use super::knobs::Offers;
 use super::line::{Line, Lines};
 use super::pool::Pool;
 use super::raw::State as DomainState;
 use super::session::Session;
+use super::stats::Samples;
+use super::storage::Blocks;
 use super::{Driver, LibvirtSettings};
 use crate::backend::{Change, HostFacts, Machine, MachineKey};
 use crate::clock::Clock;
@@ -29,6 +32,7 @@ pub(super) struct Host {
     pub clock: Arc<dyn Clock>,
     pub pool: Pool,
     pub lines: Lines,
+    pub samples: Samples,
     picture: Mutex<Picture>,
     /// Wakes threads that wait for something in the picture.
     pub stirred: Condvar,
@@ -73,8 +77,16 @@ pub(super) struct Picture {
     pub watched: HashSet<MachineKey>,
     /// Machines that were paused while that was so.
     unfinished: HashSet<MachineKey>,
+    /// Sizes of disks, as last asked for.
+    pub blocks: HashMap<MachineKey, Blocks>,
+    /// Somebody is asking for them.
+    pub sizing: bool,
+    /// Devices that could not be read or written since their machine started, by alias.
+    pub failed: HashMap<MachineKey, BTreeSet<String>>,
+    /// The pool in which disks can be made.
+    pub pool: Option<String>,
     pub changes: VecDeque<Change>,
-    pub has_efi: BTreeMap<Make, bool>,
+    pub offers: BTreeMap<Make, Offers>,
     /// The machine up to which definitions were last read again.
     pub looked_up_to: Option<MachineKey>,
 }
@@ -91,6 +103,7 @@ impl Host {
             lines: Lines::new(settings.uri.clone(), settings.workers),
             settings,
             clock,
+            samples: Samples::default(),
             picture: Mutex::new(Picture {
                 closed: false,
                 ended: false,
@@ -107,8 +120,12 @@ impl Host {
                 resets: HashMap::new(),
                 watched: HashSet::new(),
                 unfinished: HashSet::new(),
+                blocks: HashMap::new(),
+                sizing: false,
+                failed: HashMap::new(),
+                pool: None,
                 changes: VecDeque::new(),
-                has_efi: BTreeMap::new(),
+                offers: BTreeMap::new(),
                 looked_up_to: None,
             }),
             stirred: Condvar::new(),

@@ -5,7 +5,7 @@
     reason = "libvirt calls back from C, and `virt` offers no events of domains"
 )]
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,9 +16,11 @@ use virt::error::Error;
 use virt::sys;
 
 use super::event::Happening;
+use super::storage::{Block, Blocks};
 
-/// Takes what happened to which machine. Called on the thread of the event loop: it must be quick.
-pub(super) type Sink = dyn Fn(Uuid, Happening) + Send + Sync;
+/// Takes what happened to which machine, and to which of its devices (by alias) where that matters. Called on the thread of the event loop: it must be
+/// quick.
+pub(super) type Sink = dyn Fn(Uuid, Happening, Option<&str>) + Send + Sync;
 /// Called when a connection has ended by itself.
 pub(super) type Closed = dyn Fn(&'static str) + Send + Sync;
 
@@ -204,6 +206,18 @@ type Metadata =
 /// # Safety
 /// `domain` is valid for the call, `opaque` a boxed `Arc<Sink>`.
 unsafe fn tell(domain: sys::virDomainPtr, opaque: *mut c_void, happening: Happening) {
+    // SAFETY: the caller vouches for it.
+    unsafe { tell_of(domain, opaque, happening, None) };
+}
+
+/// # Safety
+/// As `tell`.
+unsafe fn tell_of(
+    domain: sys::virDomainPtr,
+    opaque: *mut c_void,
+    happening: Happening,
+    device: Option<&str>,
+) {
     let mut bytes = [0_u8; 16];
     // SAFETY: the buffer holds VIR_UUID_BUFLEN bytes; the caller vouches for the rest.
     let sink = unsafe {
@@ -212,7 +226,7 @@ unsafe fn tell(domain: sys::virDomainPtr, opaque: *mut c_void, happening: Happen
         }
         &*opaque.cast::<Arc<Sink>>()
     };
-    sink(Uuid::from_bytes(bytes), happening);
+    sink(Uuid::from_bytes(bytes), happening, device);
 }
 
 /// # Safety
@@ -281,12 +295,17 @@ unsafe extern "C" fn io_error(
     _: sys::virConnectPtr,
     domain: sys::virDomainPtr,
     _: *const c_char,
-    _: *const c_char,
+    device: *const c_char,
     _: c_int,
     opaque: *mut c_void,
 ) {
-    // SAFETY: see `lifecycle`.
-    unsafe { tell(domain, opaque, Happening::IoError) }
+    // SAFETY: see `lifecycle`; the alias of the device is a string or null, valid for the call.
+    unsafe {
+        let device = (!device.is_null())
+            .then(|| CStr::from_ptr(device).to_str().ok())
+            .flatten();
+        tell_of(domain, opaque, Happening::IoError, device);
+    }
 }
 
 unsafe extern "C" fn disk_change(
@@ -398,6 +417,91 @@ fn states_one_by_one(conn: &Connect) -> Result<Vec<(Domain, State)>, Error> {
         .collect()
 }
 
+/// What all running domains use, in one call to the host, which tells only what it can tell without waiting. Names of disks are in it as
+/// `block.0.name=vda` with the value 0.
+pub(super) fn statistics(
+    conn: &Connect,
+) -> Result<Vec<(Uuid, std::collections::BTreeMap<String, i128>)>, Error> {
+    let wanted = sys::VIR_DOMAIN_STATS_CPU_TOTAL
+        | sys::VIR_DOMAIN_STATS_BALLOON
+        | sys::VIR_DOMAIN_STATS_VCPU
+        | sys::VIR_DOMAIN_STATS_INTERFACE
+        | sys::VIR_DOMAIN_STATS_BLOCK;
+    let how = sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
+        | sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
+    let mut records: *mut sys::virDomainStatsRecordPtr = std::ptr::null_mut();
+    // SAFETY: the connection is open; libvirt fills `records` with a list that is freed below.
+    let count = unsafe {
+        sys::virConnectGetAllDomainStats(conn.as_ptr(), wanted, &raw mut records, how)
+    };
+    let Ok(count) = usize::try_from(count) else {
+        return Err(Error::last_error());
+    };
+    let mut all = Vec::with_capacity(count);
+    for n in 0..count {
+        let mut uuid = [0_u8; 16];
+        // SAFETY: libvirt returned that many records, each with a domain and its parameters, valid until the list is freed; a UUID has 16 bytes.
+        let params = unsafe {
+            let record = &**records.add(n);
+            if sys::virDomainGetUUID(record.dom, uuid.as_mut_ptr()) < 0 || record.nparams <= 0 {
+                continue;
+            }
+            std::slice::from_raw_parts(record.params, usize::try_from(record.nparams).unwrap_or(0))
+        };
+        let numbers = params.iter().filter_map(|param| {
+            // SAFETY: the name of a parameter is a C string within its field, and its type says which member of the union holds.
+            unsafe { number(param) }
+        });
+        all.push((Uuid::from_bytes(uuid), numbers.collect()));
+    }
+    // SAFETY: the list came from libvirt and is not used any more.
+    unsafe { sys::virDomainStatsRecordListFree(records) };
+    Ok(all)
+}
+
+/// A parameter as a name and a number.
+///
+/// # Safety
+/// `param` is as libvirt filled it in.
+unsafe fn number(param: &sys::_virTypedParameter) -> Option<(String, i128)> {
+    let text = |at: *const c_char| {
+        // SAFETY: libvirt ends its strings with a zero.
+        let text = unsafe { std::ffi::CStr::from_ptr(at) };
+        text.to_str().ok().map(str::to_owned)
+    };
+    let name = text(param.field.as_ptr())?;
+    let kind = sys::virTypedParameterType::try_from(param.type_).ok()?;
+    // SAFETY: the type says which member holds.
+    let value = unsafe {
+        match kind {
+            sys::VIR_TYPED_PARAM_INT => i128::from(param.value.i),
+            sys::VIR_TYPED_PARAM_UINT => i128::from(param.value.ui),
+            sys::VIR_TYPED_PARAM_LLONG => i128::from(param.value.l),
+            sys::VIR_TYPED_PARAM_ULLONG => i128::from(param.value.ul),
+            sys::VIR_TYPED_PARAM_STRING if name.starts_with("block.") && !param.value.s.is_null() => {
+                return Some((format!("{name}={}", text(param.value.s)?), 0));
+            }
+            _ => return None,
+        }
+    };
+    Some((name, value))
+}
+
+/// Numbers of disks and their names, of what [`statistics`] gives.
+pub(super) fn names_of_blocks(
+    numbers: &std::collections::BTreeMap<String, i128>,
+) -> Vec<(u32, String)> {
+    let mut names: Vec<(u32, String)> = numbers
+        .keys()
+        .filter_map(|key| {
+            let (number, name) = key.strip_prefix("block.")?.split_once(".name=")?;
+            Some((number.parse().ok()?, name.to_owned()))
+        })
+        .collect();
+    names.sort();
+    names
+}
+
 /// Sends a non-maskable interrupt.
 pub(super) fn inject_nmi(domain: &Domain) -> Result<(), Error> {
     // SAFETY: the domain is valid for as long as its wrapper is.
@@ -405,4 +509,130 @@ pub(super) fn inject_nmi(domain: &Domain) -> Result<(), Error> {
         return Err(Error::last_error());
     }
     Ok(())
+}
+
+/// What libvirt knows of the disks of all domains, in one call to the host. A domain at which somebody is at work is told of as far as goes without
+/// waiting.
+pub(super) fn blocks(conn: &Connect) -> Result<Vec<(Uuid, Blocks)>, Error> {
+    let mut records: *mut sys::virDomainStatsRecordPtr = std::ptr::null_mut();
+    // SAFETY: the connection is open; libvirt fills `records` with a list that `take_blocks` frees.
+    let count = unsafe {
+        sys::virConnectGetAllDomainStats(
+            conn.as_ptr(),
+            sys::VIR_DOMAIN_STATS_STATE | sys::VIR_DOMAIN_STATS_BLOCK,
+            &raw mut records,
+            sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
+        )
+    };
+    take_blocks(count, records)
+}
+
+/// The same of one domain; waits for its emulator, if it runs.
+pub(super) fn blocks_of(domain: &Domain) -> Result<Blocks, Error> {
+    let mut records: *mut sys::virDomainStatsRecordPtr = std::ptr::null_mut();
+    let mut domains = [domain.as_ptr(), std::ptr::null_mut()];
+    // SAFETY: the list of domains ends with null and is valid for the call; for `records` see `blocks`.
+    let count = unsafe {
+        sys::virDomainListGetStats(
+            domains.as_mut_ptr(),
+            sys::VIR_DOMAIN_STATS_STATE | sys::VIR_DOMAIN_STATS_BLOCK,
+            &raw mut records,
+            0,
+        )
+    };
+    let all = take_blocks(count, records)?;
+    Ok(all.into_iter().next().map(|(_, b)| b).unwrap_or_default())
+}
+
+fn take_blocks(
+    count: c_int,
+    records: *mut sys::virDomainStatsRecordPtr,
+) -> Result<Vec<(Uuid, Blocks)>, Error> {
+    let Ok(count) = usize::try_from(count) else {
+        let error = Error::last_error();
+        // A driver without such statistics has none.
+        if error.code() == virt::error::ErrorNumber::NoSupport {
+            return Ok(Vec::new());
+        }
+        return Err(error);
+    };
+    let mut all = Vec::with_capacity(count);
+    for n in 0..count {
+        let mut uuid = [0_u8; 16];
+        // SAFETY: libvirt returned that many records, each with a domain and its parameters, valid until the list is freed below; the buffer holds
+        // VIR_UUID_BUFLEN bytes.
+        let record = unsafe {
+            let record = &**records.add(n);
+            if sys::virDomainGetUUID(record.dom, uuid.as_mut_ptr()) < 0 {
+                continue;
+            }
+            record
+        };
+        let number = |name: &str| number_of(record, name);
+        // Of what runs, what its file takes is `physical`; of what is off, `allocation` is, and `physical` is where the file ends.
+        let is_off = int_of(record, "state.state") == Some(sys::VIR_DOMAIN_SHUTOFF as c_int);
+        let mut blocks = Blocks::new();
+        for n in 0..uint_of(record, "block.count").unwrap_or(0) {
+            let Some(name) = text_of(record, &format!("block.{n}.name")) else {
+                continue;
+            };
+            let taken = if is_off { "allocation" } else { "physical" };
+            blocks.insert(
+                name,
+                Block {
+                    path: text_of(record, &format!("block.{n}.path")),
+                    bytes: number(&format!("block.{n}.capacity")),
+                    allocated: number(&format!("block.{n}.{taken}")),
+                },
+            );
+        }
+        all.push((Uuid::from_bytes(uuid), blocks));
+    }
+    // SAFETY: the list came from libvirt and is not used any more.
+    unsafe { sys::virDomainStatsRecordListFree(records) };
+    Ok(all)
+}
+
+fn parameter<T: Default>(
+    record: &sys::virDomainStatsRecord,
+    name: &str,
+    get: unsafe extern "C" fn(
+        sys::virTypedParameterPtr,
+        c_int,
+        *const c_char,
+        *mut T,
+    ) -> c_int,
+) -> Option<T> {
+    let name = CString::new(name).ok()?;
+    let mut value = T::default();
+    // SAFETY: the parameters are those of a record that the caller holds, and the value is of the type that the function writes.
+    let found = unsafe { get(record.params, record.nparams, name.as_ptr(), &raw mut value) };
+    (found == 1).then_some(value)
+}
+
+fn number_of(record: &sys::virDomainStatsRecord, name: &str) -> Option<u64> {
+    parameter(record, name, sys::virTypedParamsGetULLong)
+}
+
+fn uint_of(record: &sys::virDomainStatsRecord, name: &str) -> Option<u32> {
+    parameter(record, name, sys::virTypedParamsGetUInt)
+}
+
+fn int_of(record: &sys::virDomainStatsRecord, name: &str) -> Option<c_int> {
+    parameter(record, name, sys::virTypedParamsGetInt)
+}
+
+fn text_of(record: &sys::virDomainStatsRecord, name: &str) -> Option<String> {
+    let name = CString::new(name).ok()?;
+    let mut value: *const c_char = std::ptr::null();
+    // SAFETY: as in `parameter`; the string belongs to the record and is copied.
+    unsafe {
+        let found = sys::virTypedParamsGetString(
+            record.params,
+            record.nparams,
+            name.as_ptr(),
+            &raw mut value,
+        );
+        (found == 1 && !value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+    }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use virt::connect::Connect;
 use virt::error::Error as Virt;
 
-use super::Driver;
+use super::{Driver, volume};
 use super::event::Happening;
 use super::host::{Entry, Host, Picture};
 use super::line::Line;
@@ -113,6 +113,7 @@ impl Host {
             self.tell(&mut picture, Change::Lost(reason.to_owned()));
         }
         drop(picture);
+        self.samples.forget();
         self.pool.abandon();
         // To close a connection is to say goodbye, which a host that hangs does not hear.
         let idle = self.lines.lose();
@@ -161,8 +162,11 @@ impl Host {
         let here = Arc::downgrade(self);
         let sink: Arc<Sink> = {
             let here = here.clone();
-            Arc::new(move |uuid, happening| {
+            Arc::new(move |uuid, happening, device| {
                 if let Some(host) = here.upgrade() {
+                    if let (Happening::IoError, Some(device)) = (happening, device) {
+                        host.device_failed(MachineKey(uuid), device);
+                    }
                     host.happened(MachineKey(uuid), happening);
                 }
             })
@@ -179,6 +183,7 @@ impl Host {
         let subscriptions = Subscriptions::register(&line.conn, &sink, &closed);
         let (driver, facts) = host_facts(&line.conn).map_err(|e| e.message().to_owned())?;
         self.picture().driver = driver;
+        let pool = volume::pool(&line.conn, self.settings.storage_pool.as_deref());
         let entries = self
             .list(&line, || self.asks(number))
             .map_err(|error| error.to_string())?;
@@ -187,6 +192,7 @@ impl Host {
             return Err(given_up());
         }
         self.lines.share(&line.conn, driver);
+        picture.pool = pool.ok().flatten();
         tracing::info!(
             host = self.settings.name,
             machines = entries.len(),
@@ -196,6 +202,7 @@ impl Host {
         let unsettled = self.present(&mut picture, facts, entries);
         let early: Vec<MachineKey> = picture.pending.keys().copied().collect();
         drop(picture);
+        self.size_later();
         for key in early {
             self.look_later(key);
         }
@@ -241,6 +248,8 @@ impl Host {
     fn tend(self: &Arc<Self>, number: u64, line: &Line) -> String {
         let settings = &self.settings;
         let mut since_look = Duration::ZERO;
+        // The first sample is taken with the first question, the second soon after: a load is the difference of two.
+        let mut since_sample = settings.sample_every;
         loop {
             if !self.mark(number, None) {
                 return "given up".to_owned();
@@ -256,6 +265,16 @@ impl Host {
             if let Err(error) = line.conn.get_lib_version() {
                 return broken.unwrap_or_else(|| error.message().to_owned());
             }
+            since_sample += settings.ask_every;
+            if since_sample >= settings.sample_every {
+                since_sample = Duration::ZERO;
+                if !self.asks(number) {
+                    return "given up".to_owned();
+                }
+                if let Err(error) = self.sample(line) {
+                    return error.message().to_owned();
+                }
+            }
             since_look += settings.ask_every;
             if since_look < settings.look_every && !is_stirred {
                 continue;
@@ -269,6 +288,7 @@ impl Host {
                     for key in stale {
                         self.happened(key, Happening::Look);
                     }
+                    self.size_later();
                 }
                 Err(error) => return error.message().to_owned(),
             }
