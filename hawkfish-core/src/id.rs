@@ -99,6 +99,8 @@ ids! {
     BootOptionId, "BootOption";
     /// A request, for logs, audit and traces.
     RequestId, "Request";
+    /// A disk that HawkFish made, wherever it hangs. It is its serial number, too.
+    DiskToken, "Volume";
 }
 
 impl ProjectId {

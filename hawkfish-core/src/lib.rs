@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod app;
 pub mod backend;
+pub mod certificates;
 pub mod clock;
 pub mod ctx;
 pub mod db;
@@ -15,11 +16,13 @@ pub mod error;
 pub mod hosts;
 pub mod id;
 pub mod inventory;
+pub mod manager;
 pub mod media;
 pub mod outgoing;
 mod run;
 pub mod sessions;
 pub mod systems;
 pub mod tasks;
+pub mod volumes;
 
 pub use error::{Error, ErrorKind, Result};

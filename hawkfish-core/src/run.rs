@@ -13,7 +13,7 @@ use crate::app::HawkFish;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::hosts::Host;
-use crate::{due, media, sessions, systems, tasks};
+use crate::{due, manager, media, sessions, systems, tasks, volumes};
 
 /// How much due work one tick takes on.
 const DUE_AT_ONCE: u32 = 256;
@@ -108,6 +108,7 @@ impl HawkFish {
         for row in due::take_due(self.store(), now, DUE_AT_ONCE).await? {
             match row.kind.as_str() {
                 tasks::DUE_DELETE => self.tasks().on_due(&row).await?,
+                manager::DUE_NTP | manager::DUE_BACK => self.on_manager_due(&row).await?,
                 sessions::DUE_SWEEP => self.sessions().on_due(&row).await?,
                 // Left by a newer HawkFish: it stays for when that is back.
                 kind => tracing::error!(kind, "due work of a kind that nobody does"),
@@ -130,6 +131,8 @@ impl HawkFish {
             let result =
                 match task.kind.as_str() {
                     media::INSERT => self.resume_insert(&task).await,
+                    volumes::MAKE => self.resume_make(&task),
+                    volumes::DELETE => self.resume_delete(&task),
                     systems::POWER_CYCLE => {
                         let result = self.resume_power_cycle(&task).await;
                         self.tasks().handle(&task.id).finish(result).await?;

@@ -237,6 +237,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether machines here are made up: then so is what surrounds them, such as the network of their managers.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
     /// Ends connections and threads. Machines go on.
     async fn close(&self) {}
 }

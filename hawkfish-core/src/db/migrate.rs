@@ -22,6 +22,8 @@ list! {
     3 "0003_sessions",
     4 "0004_tasks",
     100 "0100_systems",
+    110 "0110_manager",
+    130 "0130_volumes",
 }
 
 pub(super) fn migrator(all: &[(i64, &'static str, &'static str)]) -> Migrator {

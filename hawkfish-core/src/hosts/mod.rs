@@ -16,6 +16,7 @@ use crate::id::{HostId, ProjectId, SystemId};
 use crate::inventory::{HostStatus, System, system_id};
 use crate::media;
 use crate::systems::rows;
+use crate::volumes;
 
 /// How often the picture is held against what a backend says, in case an event was lost.
 pub(crate) const RECONCILE_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
@@ -59,10 +60,14 @@ impl HawkFish {
 
     /// Puts into the picture the systems that were there when HawkFish last ran, as last seen.
     pub(crate) async fn recall(&self) -> Result<()> {
-        let (systems, mut slots) = self
+        let (systems, mut slots, mut volumes) = self
             .store()
             .read(|conn| {
-                Box::pin(async move { Ok((rows::load(conn).await?, media::load(conn).await?)) })
+                Box::pin(async move {
+                    let systems = rows::load(conn).await?;
+                    let slots = media::load(conn).await?;
+                    Ok((systems, slots, volumes::load(conn).await?))
+                })
             })
             .await?;
         let mut seen: BTreeMap<HostId, Vec<Machine>> = BTreeMap::new();
@@ -71,6 +76,7 @@ impl HawkFish {
                 continue;
             };
             let kept = slots.remove(&row.id).unwrap_or_default();
+            let volumes = volumes.remove(&row.id).unwrap_or_default();
             seen.entry(row.host.clone())
                 .or_default()
                 .push(row.machine.clone());
@@ -84,6 +90,7 @@ impl HawkFish {
                 indicator: row.indicator,
                 media: kept.media,
                 verify: kept.verify,
+                volumes,
                 capabilities: host.capabilities.load_full(),
                 generation: 0,
             });
@@ -130,6 +137,17 @@ impl HawkFish {
             });
             // The next tick takes up what waited for this host.
             self.inner.resume.store(true, Ordering::Release);
+        }
+        // A storage pool, say, may have come or gone since.
+        let capabilities = host.backend.capabilities();
+        if **host.capabilities.load() != capabilities {
+            let capabilities = Arc::new(capabilities);
+            host.capabilities.store(Arc::clone(&capabilities));
+            for system in self.inner.inventory.of_host(&host.id) {
+                self.inner.inventory.update(&system.id, |s| {
+                    s.capabilities = Arc::clone(&capabilities);
+                });
+            }
         }
         let ids: std::collections::BTreeSet<SystemId> =
             listed.iter().map(|m| system_id(m.key)).collect();
@@ -261,6 +279,7 @@ impl HawkFish {
                 indicator,
                 media: BTreeMap::new(),
                 verify: BTreeMap::new(),
+                volumes: BTreeMap::new(),
                 capabilities: host.capabilities.load_full(),
                 generation: 0,
             });

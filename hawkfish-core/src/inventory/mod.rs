@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::backend::{Capabilities, HostFacts, Machine, MachineKey};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::id::{HostId, ProjectId, SlotId, SystemId};
+use crate::id::{DiskToken, HostId, ProjectId, SlotId, SystemId};
 use crate::media::MediaRecord;
 
 /// A machine as users see it.
@@ -35,6 +35,8 @@ pub struct System {
     pub media: BTreeMap<SlotId, MediaRecord>,
     /// Whether servers of images must prove who they are, by slot; true where not said.
     pub verify: BTreeMap<SlotId, bool>,
+    /// What people call the disks that HawkFish made.
+    pub volumes: BTreeMap<DiskToken, String>,
     /// What its backend can do.
     pub capabilities: Arc<Capabilities>,
     /// Grows with every change of anything here.

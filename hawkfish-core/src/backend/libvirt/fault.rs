@@ -52,3 +52,12 @@ pub(super) fn of(error: &Virt, doing: &'static str, key: MachineKey) -> Error {
 pub(super) fn unavailable(error: &Virt) -> Error {
     Error::unavailable("The host does not answer.").caused_by(error.clone())
 }
+
+/// A failure of something that nobody asked for: worth giving the connection up only if that is what failed.
+pub(super) fn unavailable_if_lost(error: &Virt) -> Error {
+    if is_of_connection(error) {
+        unavailable(error)
+    } else {
+        Error::backend("The hypervisor did not tell.").caused_by(error.clone())
+    }
+}

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use xot::Node;
+
 use super::marker::{self, Firmware, Marker};
 use super::xml::Doc;
 use crate::backend::BootMode;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Children of `<os>` that say which firmware there is.
 const ELEMENTS: [&str; 3] = ["firmware", "loader", "nvram"];
@@ -123,10 +125,91 @@ pub(super) fn modes(doc: &Doc, make: &Make, has_efi: bool) -> BTreeSet<BootMode>
     modes
 }
 
-/// Switches the firmware. What was said of the one in use is noted, and put back when it is switched to again.
+/// Switches the firmware. What was said of it before HawkFish first switched is noted, and put back when it is switched to again.
 pub(super) fn set_mode(doc: &mut Doc, wanted: BootMode) -> Result<()> {
-    let now = mode(doc);
-    let Some(os) = doc.path(&["os"]).filter(|_| now != wanted) else {
+    if mode(doc) == wanted {
+        return Ok(());
+    }
+    switch(
+        doc,
+        |noted| noted.mode == wanted,
+        |doc, os| {
+            if wanted == BootMode::Uefi {
+                choose(doc, os, false);
+            }
+        },
+    )
+}
+
+/// Switches secure boot of a domain that starts by UEFI: to firmware that has it, with keys in it, or to one that has not.
+///
+/// Variables made for the one are of no use to the other, so each has its own; those of the other are kept for when it is switched back. `known` is where
+/// those of what runs lie, or where libvirt would put them.
+pub(super) fn set_secure(doc: &mut Doc, wanted: bool, known: Option<&str>) -> Result<()> {
+    if secure(doc).unwrap_or(false) == wanted {
+        return Ok(());
+    }
+    let own = doc
+        .path(&["os", "nvram"])
+        .and_then(|nvram| doc.string(nvram));
+    let Some(path) = own.as_deref().or(known).map(|path| other_store(path, wanted)) else {
+        return Err(Error::unsupported(
+            "Switching secure boot where the place of variables is not known",
+        ));
+    };
+    switch(
+        doc,
+        |noted| noted.mode == BootMode::Uefi && noted.secure == wanted,
+        |doc, os| {
+            choose(doc, os, wanted);
+            let firmware = doc.child(os, "firmware").expect("just chosen");
+            let nvram = doc.add_after(firmware, "nvram");
+            doc.set_string(nvram, &path);
+        },
+    )
+}
+
+/// The store of variables for the other state of secure boot: `x_VARS.fd` has keys or has not, beside it lies `x_VARS.secure.fd` or `x_VARS.plain.fd`.
+fn other_store(path: &str, secure: bool) -> String {
+    let (stem, end) = match path.rsplit_once('.') {
+        Some((stem, end)) if !end.contains('/') => (stem, format!(".{end}")),
+        _ => (path, String::new()),
+    };
+    let (ours, others) = if secure {
+        (".secure", ".plain")
+    } else {
+        (".plain", ".secure")
+    };
+    match stem.strip_suffix(others) {
+        Some(stem) => format!("{stem}{end}"),
+        None => format!("{stem}{ours}{end}"),
+    }
+}
+
+/// Lets libvirt choose a UEFI.
+fn choose(doc: &mut Doc, os: Node, secure: bool) {
+    doc.set_attr(os, "firmware", "efi");
+    let firmware = match doc.child(os, "type") {
+        Some(kind) => doc.add_after(kind, "firmware"),
+        None => doc.add(os, "firmware"),
+    };
+    let enabled = if secure { "yes" } else { "no" };
+    let mut feature = |name| {
+        doc.add_with(firmware, "feature", &[("enabled", enabled), ("name", name)]);
+    };
+    feature("secure-boot");
+    if secure {
+        feature("enrolled-keys");
+    }
+}
+
+/// Takes out what is said of the firmware, and puts in what was noted if it is what is wanted, or something new.
+fn switch(
+    doc: &mut Doc,
+    is_wanted: impl Fn(&Firmware) -> bool,
+    renew: impl FnOnce(&mut Doc, Node),
+) -> Result<()> {
+    let Some(os) = doc.path(&["os"]) else {
         return Ok(());
     };
     let noted = Marker::edit(doc, |marker| marker.firmware.take());
@@ -135,7 +218,8 @@ pub(super) fn set_mode(doc: &mut Doc, wanted: BootMode) -> Result<()> {
         .filter(|&node| ELEMENTS.contains(&doc.name(node)) && doc.namespace(node).is_empty())
         .collect();
     let was = Firmware {
-        mode: now,
+        mode: mode(doc),
+        secure: secure(doc).unwrap_or(false),
         auto: doc.attr(os, "firmware").map(str::to_owned),
         elements: present
             .iter()
@@ -146,25 +230,19 @@ pub(super) fn set_mode(doc: &mut Doc, wanted: BootMode) -> Result<()> {
         doc.remove(node);
     }
     doc.remove_attr(os, "firmware");
-    match noted.filter(|noted| noted.mode == wanted) {
-        Some(noted) => {
+    match noted {
+        Some(noted) if is_wanted(&noted) => {
             if let Some(auto) = &noted.auto {
                 doc.set_attr(os, "firmware", auto);
             }
-            marker::put_back(doc, os, &noted.elements)?;
+            marker::put_back(doc, os, &noted.elements)
         }
-        None => {
-            if wanted == BootMode::Uefi {
-                doc.set_attr(os, "firmware", "efi");
-                let firmware = match doc.child(os, "type") {
-                    Some(kind) => doc.add_after(kind, "firmware"),
-                    None => doc.add(os, "firmware"),
-                };
-                let no = [("enabled", "no"), ("name", "secure-boot")];
-                doc.add_with(firmware, "feature", &no);
-            }
-            Marker::edit(doc, |marker| marker.firmware = Some(was));
+        noted => {
+            renew(doc, os);
+            // What there was at first, not what was in between.
+            let first = noted.unwrap_or(was);
+            Marker::edit(doc, |marker| marker.firmware = Some(first));
+            Ok(())
         }
     }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The boot order of a machine that runs.
+//! What is changed of a machine that runs: its boot order, and its watchdog.
 //!
 //! QEMU hands its firmware the boot order when the machine is reset (`bootorder` of fw_cfg), made from the property `bootindex` of each device as it is at
 //! that moment. Setting `bootindex` while it runs therefore leaves the present boot alone and decides the next one, whoever causes it. libvirt has no
@@ -9,9 +9,10 @@ use virt::domain::Domain;
 
 use super::device;
 use super::fault;
+use super::knobs;
 use super::xml::Doc;
-use crate::backend::MachineKey;
-use crate::error::{Error, Result};
+use crate::backend::{KnobValue, MachineKey};
+use crate::error::{Conflict, Error, Result};
 
 fn ask(domain: &Domain, key: MachineKey, command: &Value) -> Result<Result<Value, String>> {
     let answer = domain
@@ -84,6 +85,22 @@ pub(super) fn set_order(
         }
     }
     Err(refusal.unwrap_or_else(|| refused("any", "it is changed by somebody else all the time")))
+}
+
+/// Sets what happens when the watchdog of a running machine is not fed.
+pub(super) fn set_watchdog(domain: &Domain, key: MachineKey, action: KnobValue) -> Result<()> {
+    let Some(action) = knobs::qemu_action(action) else {
+        return Err(Error::conflict(
+            Conflict::PowerOffRequired,
+            "The watchdog takes that action only while the machine is off.",
+        ));
+    };
+    let command = json!({"execute": "watchdog-set-action", "arguments": {"action": action}});
+    ask(domain, key, &command)?.map(drop).map_err(|why| {
+        Error::backend("The hypervisor could not change what the watchdog does.")
+            .with("action", action)
+            .with("reason", why)
+    })
 }
 
 fn refused(alias: &str, why: &str) -> Error {

@@ -12,6 +12,7 @@ use virt::sys;
 use super::event::Happening;
 use super::facts::{self, Condition, Facts, Surroundings};
 use super::firmware::Make;
+use super::knobs::Offers;
 use super::host::{Entry, Host};
 use super::line::Line;
 use super::raw::{self, State as DomainState};
@@ -130,6 +131,15 @@ impl Host {
             autostart: parts.autostart,
             last_reset: parts.last_reset,
         };
+        let storage = {
+            let picture = self.picture();
+            let told = &parts.live.as_ref().unwrap_or(&parts.config).storage;
+            told.with(
+                picture.blocks.get(&key),
+                picture.failed.get(&key),
+                &parts.config.marker.volumes,
+            )
+        };
         let machine = facts::machine(
             key,
             &parts.config,
@@ -137,6 +147,7 @@ impl Host {
             condition,
             // libvirt's test driver takes no media into what runs; there, what is defined is what there is.
             self.driver() == Driver::Qemu,
+            storage,
         );
         Entry {
             state: parts.state,
@@ -149,18 +160,21 @@ impl Host {
         }
     }
 
-    fn surroundings(&self, line: &Line, make: &Make) -> Surroundings {
+    pub(super) fn surroundings(&self, line: &Line, make: &Make) -> Surroundings {
         let driver = self.driver();
         let is_qemu = driver == Driver::Qemu;
+        let with = |offers| Surroundings { is_qemu, offers };
         if !is_qemu || !make.is_pc() {
             // The test driver runs nothing, so every firmware is as good as any.
-            return Surroundings {
-                is_qemu,
-                has_efi: driver == Driver::Test,
-            };
+            let is_test = driver == Driver::Test;
+            return with(Offers {
+                efi: is_test,
+                secure: is_test,
+                nested: is_test.then_some("vmx"),
+            });
         }
-        if let Some(&has_efi) = self.picture().has_efi.get(make) {
-            return Surroundings { is_qemu, has_efi };
+        if let Some(&offers) = self.picture().offers.get(make) {
+            return with(offers);
         }
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let asked = line.conn.get_domain_capabilities(
@@ -170,21 +184,21 @@ impl Host {
             some(&make.domain).as_deref(),
             0,
         );
-        let has_efi = match asked {
-            Ok(text) => Doc::parse(&text).is_ok_and(|doc| says_efi(&doc)),
+        let offers = match asked {
+            Ok(text) => Doc::parse(&text).map_or_else(
+                |_| Offers::default(),
+                |doc| offered(&doc, make, self.settings.is_of_system()),
+            ),
             Err(error) => {
                 tracing::debug!(error = error.message(), ?make, "no domain capabilities");
                 if fault::is_of_connection(&error) {
-                    return Surroundings {
-                        is_qemu,
-                        has_efi: false,
-                    };
+                    return with(Offers::default());
                 }
-                false
+                Offers::default()
             }
         };
-        self.picture().has_efi.insert(make.clone(), has_efi);
-        Surroundings { is_qemu, has_efi }
+        self.picture().offers.insert(make.clone(), offers);
+        with(offers)
     }
 
     /// How a domain stands now. A domain that is not there any more leaves the picture.
@@ -221,7 +235,13 @@ impl Host {
         let (domain, state) = self.find(line, key)?;
         let autostart = domain.get_autostart().unwrap_or(false);
         let old = self.entry(key);
-        self.read(line, &domain, key, state, autostart, old.as_ref())
+        let entry = self.read(line, &domain, key, state, autostart, old.as_ref())?;
+        // What is off answers without its emulator, so it holds nobody up.
+        if !is_active(state) && self.wants_sizes(key, &entry) {
+            self.size(&domain, key);
+            return self.read(line, &domain, key, state, autostart, old.as_ref());
+        }
+        Ok(entry)
     }
 
     /// Looks at whether a machine runs, and takes the rest as known.
@@ -258,6 +278,8 @@ impl Host {
             .iter()
             .any(|h| matches!(h, Happening::Started | Happening::Reset));
         if is_new_life {
+            // Whatever failed before has another chance.
+            self.picture().failed.remove(&key);
             entry.last_reset = Some(self.clock.now());
             let mut machine = (*entry.machine).clone();
             machine.last_reset = entry.last_reset;
@@ -319,6 +341,9 @@ impl Host {
         if is_known {
             self.look_at_state(line, key, &happenings)
         } else {
+            if self.wants_sizes(key, &entry) {
+                self.size_later();
+            }
             Ok(self.put(key, entry, &happenings))
         }
     }
@@ -376,6 +401,33 @@ fn autostarts(conn: &Connect) -> Result<BTreeSet<MachineKey>, Virt> {
         .iter()
         .map(|domain| Ok(MachineKey(domain.get_uuid()?)))
         .collect()
+}
+
+/// What a host offers to domains of a make, by its domain capabilities.
+fn offered(doc: &Doc, make: &Make, has_places: bool) -> Offers {
+    let secure = doc.path(&["os", "loader"]).is_some_and(|loader| {
+        doc.children(loader, "enum")
+            .filter(|&e| doc.attr(e, "name") == Some("secure"))
+            .flat_map(|e| doc.children(e, "value"))
+            .any(|value| doc.string(value).as_deref() == Some("yes"))
+    });
+    let vendor = doc.path(&["cpu"]).and_then(|cpu| {
+        let mut modes = doc.children(cpu, "mode");
+        let model = modes.find(|&mode| doc.attr(mode, "name") == Some("host-model"))?;
+        doc.child_string(model, "vendor")
+    });
+    let efi = says_efi(doc);
+    Offers {
+        efi,
+        secure: efi && secure && has_places,
+        nested: match vendor.as_deref() {
+            // QEMU's own processor knows AMD's way whatever the host's is.
+            _ if make.domain == "qemu" => Some("svm"),
+            Some("AMD") => Some("svm"),
+            Some("Intel") => Some("vmx"),
+            _ => None,
+        },
+    }
 }
 
 fn says_efi(doc: &Doc) -> bool {

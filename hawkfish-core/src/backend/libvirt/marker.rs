@@ -8,16 +8,20 @@
 //!   </hawkfish:override>
 //!   <hawkfish:slot id="Cd" device="sdb" added="yes"/>
 //!   <hawkfish:firmware mode="Legacy">…</hawkfish:firmware>
+//!   <hawkfish:knob name="Hpet" was="Enabled"/>
+//!   <hawkfish:volume token="hf…" device="vdb" pool="default" path="/var/lib/libvirt/images/hawkfish-hf….qcow2"/>
 //! </hawkfish:machine>
 //! ```
 //!
 //! What was there before is kept as escaped text, because libvirt puts every element of such a note into the note's own namespace
 //! (`virDomainSetMetadata`).
 
+use std::collections::BTreeMap;
+
 use xot::Node;
 
 use super::xml::Doc;
-use crate::backend::{BootMode, BootOverride, BootTarget};
+use crate::backend::{BootMode, BootOverride, BootTarget, Knob, KnobValue, Word};
 use crate::error::Result;
 
 /// Namespace of all that HawkFish writes into a domain.
@@ -31,6 +35,23 @@ pub(super) struct Marker {
     pub over: Option<Over>,
     pub slots: Vec<SlotNote>,
     pub firmware: Option<Firmware>,
+    /// Disks that HawkFish made.
+    pub volumes: Vec<VolumeNote>,
+    /// What firmware settings were before HawkFish changed them.
+    pub knobs: BTreeMap<Knob, KnobValue>,
+}
+
+/// A disk that HawkFish made, and may therefore delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct VolumeNote {
+    /// Its token, which is its serial number.
+    pub token: String,
+    /// Target of the device, such as `vdb`.
+    pub device: String,
+    /// The pool in which it was made.
+    pub pool: String,
+    /// The file.
+    pub path: String,
 }
 
 /// A boot override, and the boot elements that it replaced.
@@ -71,10 +92,12 @@ pub(super) struct SlotNote {
     pub format: Option<String>,
 }
 
-/// The firmware set-up of the other boot mode.
+/// The firmware set-up that was there before HawkFish changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Firmware {
     pub mode: BootMode,
+    /// With secure boot.
+    pub secure: bool,
     /// `firmware` of `<os>`.
     pub auto: Option<String>,
     /// Elements of `<os>`: place and text.
@@ -103,6 +126,11 @@ fn target(name: &str) -> Option<BootTarget> {
     ]
     .into_iter()
     .find(|t| target_name(*t) == name)
+}
+
+fn knob_value(text: &str) -> Option<KnobValue> {
+    let word = Word::from_name(text).map(KnobValue::Word);
+    word.or_else(|| text.parse().ok().map(KnobValue::Number))
 }
 
 fn ours(doc: &Doc) -> Option<Node> {
@@ -165,6 +193,20 @@ impl Marker {
                     kind: doc.attr(node, "kind").map(str::to_owned),
                     format: doc.attr(node, "format").map(str::to_owned),
                 }),
+                "knob" => {
+                    let knob = doc.attr(node, "name").and_then(Knob::from_name);
+                    let was = doc.attr(node, "was").and_then(knob_value);
+                    this.knobs.extend(knob.zip(was));
+                }
+                "volume" => {
+                    let text = |name| doc.attr(node, name).unwrap_or_default().to_owned();
+                    this.volumes.push(VolumeNote {
+                        token: text("token"),
+                        device: text("device"),
+                        pool: text("pool"),
+                        path: text("path"),
+                    });
+                }
                 "firmware" => {
                     let mode = match doc.attr(node, "mode") {
                         Some("Uefi") => BootMode::Uefi,
@@ -172,6 +214,7 @@ impl Marker {
                     };
                     this.firmware = Some(Firmware {
                         mode,
+                        secure: yes("secure"),
                         auto: doc.attr(node, "auto").map(str::to_owned),
                         elements: doc.elements(node).map(|was| noted(doc, was)).collect(),
                     });
@@ -268,12 +311,30 @@ impl Marker {
             ];
             add(doc, top, "slot", &attrs);
         }
+        for volume in &self.volumes {
+            let attrs = [
+                ("token", Some(volume.token.as_str())),
+                ("device", Some(&volume.device)),
+                ("pool", Some(&volume.pool)),
+                ("path", Some(&volume.path)),
+            ];
+            add(doc, top, "volume", &attrs);
+        }
+        for (knob, was) in &self.knobs {
+            let was = was.to_string();
+            let attrs = [("name", Some(knob.as_str())), ("was", Some(&was))];
+            add(doc, top, "knob", &attrs);
+        }
         if let Some(firmware) = &self.firmware {
             let mode = match firmware.mode {
                 BootMode::Legacy => "Legacy",
                 BootMode::Uefi => "Uefi",
             };
-            let attrs = [("mode", Some(mode)), ("auto", firmware.auto.as_deref())];
+            let attrs = [
+                ("mode", Some(mode)),
+                ("secure", yes(firmware.secure)),
+                ("auto", firmware.auto.as_deref()),
+            ];
             let node = add(doc, top, "firmware", &attrs);
             for (place, text) in &firmware.elements {
                 let was = add(doc, node, "os", &[("at", Some(&place.to_string()))]);

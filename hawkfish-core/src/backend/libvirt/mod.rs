@@ -173,6 +173,8 @@ impl Driver {
                 media: true,
                 boot: true,
                 console_log: is_local,
+                disks: has_pool,
+                firmware: false,
                 nic_link: true,
             },
             Self::Test => Capabilities {
@@ -181,6 +183,8 @@ impl Driver {
                 media: true,
                 boot: true,
                 console_log: false,
+                disks: false,
+                firmware: false,
                 nic_link: false,
             },
             Self::Other => Capabilities {
@@ -189,6 +193,8 @@ impl Driver {
                 media: false,
                 boot: false,
                 console_log: false,
+                disks: false,
+                firmware: false,
                 nic_link: false,
             },
         }

@@ -6,6 +6,7 @@ use super::device;
 use super::facts::{self, Condition, Facts, Surroundings};
 use super::firmware;
 use super::identity;
+use super::knobs::Offers;
 use super::marker::{Marker, Phase};
 use super::media::{self, Live};
 use super::order;
@@ -77,7 +78,11 @@ const AARCH64: &str = r#"<domain type='qemu'>
 fn facts(doc: &Doc) -> Facts {
     let around = Surroundings {
         is_qemu: true,
-        has_efi: true,
+        offers: Offers {
+            efi: true,
+            secure: true,
+            nested: Some("vmx"),
+        },
     };
     Facts::read(doc, around)
 }

@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use super::console::{Image, What, Why};
 use super::hardware;
+use super::knobs::Knobs;
 use super::profile::{Guest, Profile};
 use super::storage::{self, Made};
 use crate::backend::{
@@ -46,6 +47,7 @@ struct More {
     unplugged: u16,
     cd: Option<Medium>,
     usb: Option<Medium>,
+    knobs: Knobs,
     made: Vec<Made>,
     /// The firmware in use, where it is not the one that was delivered.
     firmware: Option<Box<str>>,
@@ -129,6 +131,7 @@ impl Config {
                 config.more().unplugged |= 1 << number;
             }
         }
+        config.restore_knobs(profile, &seen.firmware);
         for slot in &seen.slots {
             if let Some(medium) = &slot.medium {
                 config.set_medium(slot.kind, Some(medium.clone()));
@@ -144,6 +147,29 @@ impl Config {
             config.more().firmware = Some(version.as_str().into());
         }
         config
+    }
+
+    pub(super) fn knobs(&self) -> Option<&Knobs> {
+        Some(&self.more.as_ref()?.knobs)
+    }
+
+    pub(super) fn knobs_mut(&mut self) -> &mut Knobs {
+        &mut self.more().knobs
+    }
+
+    /// Whether its firmware is set as delivered.
+    pub(super) fn is_as_delivered(&self, profile: &Profile) -> bool {
+        self.mode == profile.mode
+            && self.next_mode == profile.mode
+            && self.knobs().is_none_or(|knobs| *knobs == Knobs::default())
+    }
+
+    /// The machine has lost its memory: what holds from its next cold start on holds now.
+    pub(super) fn settle(&mut self) {
+        self.mode = self.next_mode;
+        if let Some(more) = &mut self.more {
+            more.knobs.settle();
+        }
     }
 
     fn more(&mut self) -> &mut More {
@@ -273,7 +299,7 @@ impl Config {
         Boot {
             mode: self.mode,
             modes,
-            secure: (self.mode == BootMode::Uefi).then_some(profile.secure_boot),
+            secure: (self.mode == BootMode::Uefi).then(|| self.secure(profile)),
             over: self.over,
             targets: targets(profile, self.next_mode),
             options,
@@ -298,6 +324,7 @@ impl Config {
                 new.mode = mode;
             }
         }
+        new.set_knobs(profile, &setup.knobs, cold)?;
         let targets = targets(profile, new.next_mode);
         if let Some(over) = setup.over {
             if let Some(over) = over.filter(|over| !targets.contains(&over.target)) {

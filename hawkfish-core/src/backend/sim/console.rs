@@ -54,6 +54,24 @@ pub(super) enum What {
     OwnReset,
     /// The guest fails.
     Panic,
+    /// The watchdog fires.
+    Watchdog,
+}
+
+impl What {
+    /// Whether it is the firmware that says it, not the guest.
+    pub(super) fn is_of_firmware(&self) -> bool {
+        matches!(
+            self,
+            Self::PowerOn
+                | Self::Reset
+                | Self::Override(_)
+                | Self::Failed(..)
+                | Self::Booted(..)
+                | Self::Setup
+                | Self::NothingToBoot
+        )
+    }
 }
 
 /// Why a source could not be booted.
@@ -215,6 +233,7 @@ impl Said {
                 out,
                 "\n{stamp} kernel panic - not syncing: NMI: unknown reason"
             ),
+            What::Watchdog => writeln!(out, "{stamp} watchdog: not fed in time"),
         };
         written.expect("a String takes all");
     }

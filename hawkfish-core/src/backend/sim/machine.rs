@@ -7,7 +7,7 @@
 //!    │                  │   └─▶ Idle (set-up, or      │ Nmi            ├─ Shutdown, PowerButton, Restart ─▶ ShuttingDown
 //!    │                  │       nothing to boot)      ▼                │                                      │    │
 //!    │                  │◀──────────────────────── Panicked ◀── Nmi ───┤                                      │    │
-//!    │                  │         on_panic            │                │                                      │    │
+//!    │                  │  on_panic, or the watchdog  │                │                                      │    │
 //!    │                  │◀────────────────────────────┼── resets itself┘                        restart ──────┘    │
 //!    │                  └─ Reset, of anything that runs │                                                           │
 //!    └── ForceOff of anything ◀────────────────────────┴── (crashed)                              off ◀────────────┘
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use super::console::What;
 use super::profile::{Guest, OnPanic};
-use crate::backend::{Cause, Machine, Power, Step};
+use crate::backend::{Cause, Machine, Power, Step, Word};
 use crate::error::Conflict;
 
 /// Milliseconds, since 1970 or of a length.
@@ -118,6 +118,8 @@ pub(super) enum Event {
         bootable: bool,
         /// An override for one boot was used up.
         used_override: bool,
+        /// When the firmware tries again, if there is nothing to boot.
+        tries_again: Option<Duration>,
     },
 }
 
@@ -140,6 +142,8 @@ pub(super) struct Moment<'a> {
     pub now: Millis,
     pub self_test: Duration,
     pub guest: &'a Guest,
+    /// What the watchdog does when it is not fed.
+    pub watchdog: Word,
 }
 
 impl Moment<'_> {
@@ -247,6 +251,7 @@ impl Life {
             Event::Found {
                 bootable,
                 used_override,
+                tries_again,
             } => {
                 let State::Running {
                     doing: Doing::SelfTest { cold },
@@ -258,7 +263,7 @@ impl Life {
                 self.state = if bootable {
                     running(Doing::Booting, moment.after(moment.guest.boots_in))
                 } else {
-                    running(Doing::Idle, None)
+                    running(Doing::Idle, tries_again.and_then(|after| moment.after(after)))
                 };
                 if cold {
                     actions.push(Action::Changed(Cause::Started));
@@ -325,7 +330,7 @@ impl Life {
         };
         match doing {
             Doing::SelfTest { .. } => actions.push(Action::ChooseBoot),
-            Doing::Idle => {}
+            Doing::Idle => self.reset(moment, actions),
             Doing::Booting => {
                 let own_reset = moment
                     .guest
@@ -353,6 +358,7 @@ impl Life {
                     self.crashed = true;
                     self.turn_off(Cause::Crashed, actions);
                 }
+                OnPanic::Hang => self.watchdog(moment, actions),
             },
         }
     }
@@ -389,7 +395,12 @@ impl Life {
             }
             (Doing::Booting | Doing::Up | Doing::ShuttingDown { .. }, Ask::Nmi) => {
                 self.asked = None;
-                self.state = running(Doing::Panicked, moment.after(moment.guest.panics_for));
+                let until = match moment.guest.on_panic {
+                    // Nobody feeds the watchdog any more.
+                    OnPanic::Hang => moment.guest.watchdog.and_then(|d| moment.after(d)),
+                    OnPanic::Restart | OnPanic::Stop => moment.after(moment.guest.panics_for),
+                };
+                self.state = running(Doing::Panicked, until);
                 actions.push(Action::Say(What::Panic));
             }
             (Doing::SelfTest { .. } | Doing::Idle, Ask::Nmi)
@@ -397,6 +408,22 @@ impl Life {
         }
         if self.power() != before {
             actions.push(Action::Changed(Cause::Verb));
+        }
+    }
+
+    /// The watchdog was not fed in time.
+    fn watchdog(&mut self, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        self.state = running(Doing::Panicked, None);
+        actions.extend([Action::Say(What::Watchdog), Action::Changed(Cause::Watchdog)]);
+        match moment.watchdog {
+            Word::Reset => self.reset(moment, actions),
+            Word::PowerOff => self.turn_off(Cause::Stopped, actions),
+            Word::Pause => {
+                self.state = State::Paused(self.memory(moment.now));
+                actions.push(Action::Changed(Cause::Paused));
+            }
+            // An interrupt finds a guest that has failed already.
+            _ => {}
         }
     }
 

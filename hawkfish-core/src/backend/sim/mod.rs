@@ -20,6 +20,7 @@ mod boot;
 mod console;
 mod hardware;
 mod identity;
+mod knobs;
 mod machine;
 mod parts;
 mod profile;
@@ -221,6 +222,12 @@ impl Backend for SimBackend {
 
     async fn setup(&self, key: MachineKey, setup: &Setup) -> Result<Machine> {
         self.with_machine(key, |world, place| {
+            if !setup.knobs.is_empty() && world.is_suspended(place) {
+                return Err(Error::conflict(
+                    Conflict::NotAllowed,
+                    "The machine is suspended: it goes on as it was, and takes settings when it has been switched off.",
+                ));
+            }
             world.configure(place, |config, profile, cold| {
                 config.change(setup, profile, cold)
             })
@@ -346,5 +353,9 @@ impl Backend for SimBackend {
 
     fn drifts(&self) -> bool {
         false
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
     }
 }

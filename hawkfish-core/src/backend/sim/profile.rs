@@ -79,6 +79,8 @@ pub struct Guest {
     pub on_panic: OnPanic,
     /// From the panic to what follows it.
     pub panics_for: Duration,
+    /// Its operating system arms the watchdog, which fires when it was not fed for so long: when the guest hangs.
+    pub watchdog: Option<Duration>,
     /// Whether its first disk holds an operating system.
     pub disk_boots: bool,
     /// Whether something on its network answers PXE, and UEFI HTTP boot without an address.
@@ -92,6 +94,8 @@ pub enum OnPanic {
     Restart,
     /// It stops, and its machine is off and marked as crashed.
     Stop,
+    /// It does nothing any more.
+    Hang,
 }
 
 impl Default for Guest {
@@ -103,6 +107,7 @@ impl Default for Guest {
             resets_itself_after: None,
             on_panic: OnPanic::Restart,
             panics_for: Duration::from_secs(1),
+            watchdog: None,
             disk_boots: true,
             network_boots: true,
         }

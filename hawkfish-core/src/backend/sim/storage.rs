@@ -59,7 +59,7 @@ fn plain(bytes: u64) -> Disk {
         wwn: None,
         format: None,
         block_bytes: USUAL_BLOCK,
-        rotates: false,
+        rotates: Some(false),
         rpm: None,
         read_only: false,
         failed: false,

@@ -15,7 +15,7 @@ use super::profile::{Guest, Profile};
 use super::stats::{self, Measured};
 use super::storage;
 use crate::backend::{
-    self, Cause, Change, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot, Stats, Step,
+    self, Cause, Change, Firmware, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot, Stats, Step,
 };
 use crate::entropy::{Entropy as _, SeededEntropy};
 use crate::error::{Conflict, Error, Result};
@@ -39,6 +39,8 @@ pub(super) struct World {
     profiles: Vec<Arc<Profile>>,
     /// What machines of a profile have in common, by its place.
     kits: Vec<Kit>,
+    /// Firmware settings as delivered, likewise.
+    delivered: Vec<Arc<Firmware>>,
     /// By key.
     sims: Vec<Sim>,
     /// Places in `sims`, by number.
@@ -81,6 +83,10 @@ impl World {
         }
         Self {
             identity: Identity::new(seed, name),
+            delivered: profiles
+                .iter()
+                .map(|profile| Arc::new(Config::new(profile).settings(profile)))
+                .collect(),
             kits: profiles.iter().map(|profile| Kit::of(profile)).collect(),
             profiles,
             sims,
@@ -120,6 +126,12 @@ impl World {
         } else {
             Ok(())
         }
+    }
+
+    /// Whether it is off with its memory kept.
+    pub(super) fn is_suspended(&self, place: usize) -> bool {
+        let life = &self.sims[place].life;
+        life.power() == backend::Power::Off && !life.is_cold()
     }
 
     /// Why a machine cannot take a step now.
@@ -169,7 +181,7 @@ impl World {
         let profile = Arc::clone(self.profile(&self.sims[place]));
         let sim = &mut self.sims[place];
         let own_guest = sim.guest.clone();
-        let moment = moment(now, &profile, own_guest.as_deref());
+        let moment = moment(now, &profile, own_guest.as_deref(), &sim.config);
         let due_before = sim.life.due();
         let mut choose = false;
         let (life, actions) = sim.life.event(event, &moment);
@@ -182,10 +194,12 @@ impl World {
                     if matches!(what, What::Reset) {
                         sim.config.take_firmware();
                     }
-                    sim.console.say(now, sim.config.mode, what);
+                    if !what.is_of_firmware() || sim.config.firmware_speaks(&profile) {
+                        sim.console.say(now, sim.config.mode, what);
+                    }
                 }
                 Action::LostMemory => {
-                    sim.config.mode = sim.config.next_mode;
+                    sim.config.settle();
                     sim.config.take_firmware();
                 }
                 Action::ChooseBoot => choose = true,
@@ -196,9 +210,15 @@ impl World {
             let sim = &mut self.sims[place];
             let (config, console) = (&mut sim.config, &mut sim.console);
             let mode = config.mode;
+            let is_heard = config.firmware_speaks(&profile);
+            let mut in_setup = false;
             let bootable = config.choose(&profile, moment.guest, &mut |what| {
-                console.say(now, mode, what);
+                in_setup |= matches!(what, What::Setup);
+                if is_heard {
+                    console.say(now, mode, what);
+                }
             });
+            let tries_again = config.tries_again(&profile).filter(|_| !in_setup);
             let used_override = config.over.is_some_and(|over| over.once);
             if used_override {
                 config.over = None;
@@ -209,6 +229,7 @@ impl World {
                 Event::Found {
                     bootable,
                     used_override,
+                    tries_again,
                 },
             );
         } else {
@@ -274,7 +295,7 @@ impl World {
                 sockets: profile.sockets,
                 cores: profile.cores,
                 threads: profile.threads,
-                online: profile.sockets * profile.cores * profile.threads,
+                online: sim.config.processors(profile),
                 model: Some(profile.processor_model.clone()),
                 manufacturer: Some(profile.parts.processor_manufacturer.clone()),
                 max_mhz: Some(profile.parts.processor_mhz),
@@ -313,6 +334,11 @@ impl World {
                 &self.identity.serial(sim.number),
                 sim.config.made(),
             )),
+            firmware: if sim.config.is_as_delivered(profile) {
+                Arc::clone(&self.delivered[sim.number as usize % self.delivered.len()])
+            } else {
+                Arc::new(sim.config.settings(profile))
+            },
         }
     }
 
@@ -382,7 +408,8 @@ impl World {
         let sim = &mut self.sims[place];
         let due_before = sim.life.due();
         sim.config = Config::restored(seen, &profile, &asset_tag);
-        sim.life = Life::restored(seen, &moment(now, &profile, sim.guest.as_deref()));
+        let moment = moment(now, &profile, sim.guest.as_deref(), &sim.config);
+        sim.life = Life::restored(seen, &moment);
         sim.console.clear(now);
         self.reschedule(place, due_before);
     }
@@ -401,10 +428,16 @@ impl World {
     }
 }
 
-fn moment<'a>(now: Millis, profile: &'a Profile, guest: Option<&'a Guest>) -> Moment<'a> {
+fn moment<'a>(
+    now: Millis,
+    profile: &'a Profile,
+    guest: Option<&'a Guest>,
+    config: &Config,
+) -> Moment<'a> {
     Moment {
         now,
-        self_test: profile.self_test,
+        self_test: config.self_test(profile),
+        watchdog: config.watchdog(profile),
         guest: guest.unwrap_or(&profile.guest),
     }
 }
