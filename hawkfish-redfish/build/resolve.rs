@@ -36,6 +36,9 @@ struct Resolver<'a> {
     enums: BTreeMap<String, usize>,
 }
 
+/// What may be given when a member is created although it cannot be changed later, and the schema only says so in words.
+const GIVEN_ON_CREATE: &[(&str, &str)] = &[("Volume", "RAIDType")];
+
 /// Always first, in this order, where a type has them.
 const FIRST: &[&str] = &["Id", "MemberId", "Name", "Description"];
 /// Always last.
@@ -338,7 +341,8 @@ impl Resolver<'_> {
                 || matches!(permission, "ReadWrite" | "Write")
                 // An object says it of each of its members; what a resource is called may be said when it is made.
                 || !def.annotations.has("OData.Permissions")
-                || matches!(def.name.as_str(), "Id" | "Name" | "Description"),
+                || matches!(def.name.as_str(), "Id" | "Name" | "Description")
+                || GIVEN_ON_CREATE.contains(&(schema_of(full), def.name.as_str())),
             "{full}/{} cannot be given on create: the schema says {permission}",
             def.name
         );
