@@ -1,8 +1,9 @@
 //! The OData `$metadata` document and JSON Schemas of what is served.
 
+mod action_info;
 mod json_schema;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -22,6 +23,12 @@ pub fn json_schema(entity: &str) -> Option<&'static Value> {
             .collect()
     });
     SCHEMAS.get(entity)
+}
+
+/// The parameters of an action, named `ComputerSystem.Reset`, as `ActionInfo` lists them: with the values that the schema allows, of which a resource may
+/// allow only some. `None` where the entity has no such action.
+pub fn parameters(entity: &str, action: &str) -> Option<Vec<Map<String, Value>>> {
+    action_info::of(entity, action)
 }
 
 #[cfg(test)]

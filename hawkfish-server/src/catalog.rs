@@ -32,7 +32,7 @@
 //! }
 //! ```
 //!
-//! - The catalog itself puts in `@odata.id`, `@odata.type`, `@odata.etag` and `Actions/#X/target`; a handler may set any of them itself.
+//! - The catalog itself puts in `@odata.id`, `@odata.type`, `@odata.etag`, `Actions/#X/target` and where the action is described; a handler may set any of them itself.
 //! - `version` is for what is read often: a number that changes whenever anything shown changes. While it stands still, the rendered bytes are
 //!   served from memory, so it must fail as `get` would where the caller may not see the resource. Leave it out where no such number exists.
 //! - Properties named in `clock_like` are shown but do not count for the ETag.
@@ -65,6 +65,7 @@ pub use self::value::{Action, AnyOf, Get, Override, Privileges, Resource, Verb, 
 use self::{cache::Cache, locks::WriteLocks, route::Routes};
 use crate::app::Shared;
 use crate::problem::Problem;
+use crate::resource::action_info;
 use crate::respond;
 
 /// What stands at a URI, as it goes over the wire.
@@ -109,7 +110,11 @@ impl Catalog {
     /// A catalog of `resources`.
     #[must_use]
     pub fn new(resources: &'static [&'static Resource]) -> Self {
-        let entries = resources
+        let described = resources
+            .iter()
+            .flat_map(|resource| action_info::of(resource));
+        let all: Vec<&'static Resource> = resources.iter().copied().chain(described).collect();
+        let entries = all
             .iter()
             .map(|resource| {
                 let link = validate::describedby(resource.entity).and_then(|uri| {
@@ -125,10 +130,15 @@ impl Catalog {
             .collect();
         Self {
             entries,
-            routes: Routes::new(resources),
+            routes: Routes::new(&all),
             cache: Cache::default(),
             locks: WriteLocks::default(),
         }
+    }
+
+    /// Everything that is served, with what the catalog adds to the list that it was given.
+    pub(crate) fn resources(&self) -> impl Iterator<Item = &'static Resource> {
+        self.entries.iter().map(|entry| entry.resource)
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<Route> {
@@ -161,6 +171,7 @@ impl Catalog {
         if !resource.open.contains(&Verb::Get) {
             checks::privilege(resource, &rq, Verb::Get)?;
         }
+        checks::manager_is_there(&rq)?;
         service.catalog.current(&rq).await
     }
 
@@ -206,6 +217,7 @@ impl Catalog {
             }
             checks::privilege(resource, &rq, verb)?;
         }
+        checks::manager_is_there(&rq)?;
         checks::headers(&parts.headers, resource)?;
         let query = checks::query(&parts.uri, verb)?;
         if verb == Verb::Get {
@@ -264,6 +276,16 @@ impl Catalog {
         let entry = catalog.entry(&rq.route);
         let resource = entry.resource;
         let _guard = catalog.locks.lock(rq.uri()).await;
+        let replaces = matches!(verb, Verb::Patch | Verb::Delete);
+        if if_match.is_none() && replaces && service.options.require_if_match {
+            // First whether there is anything at all.
+            catalog.current(&rq).await?;
+            return Err(Problem::base(
+                StatusCode::PRECONDITION_REQUIRED,
+                "PreconditionRequired",
+                &[],
+            ));
+        }
         if let Some(tags) = if_match {
             let now = catalog.current(&rq).await?;
             if !checks::matches(&tags, &now.etag) {
@@ -319,6 +341,8 @@ impl Catalog {
         if !findings.is_empty() {
             return Err(Problem::findings(findings));
         }
+        rq.annotations = rq.body.clone();
+        rq.annotations.retain(|name, _| name.contains('@'));
         rq.body.retain(|name, _| !name.contains('@'));
         if verb == Verb::Patch && rq.body.is_empty() {
             return Err(Problem::base(StatusCode::BAD_REQUEST, "NoOperation", &[]));

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Entry, Representation, Resource, Rq};
 use crate::problem::Problem;
+use crate::resource::action_info;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -148,6 +149,9 @@ fn completed(resource: &Resource, uri: &str, mut body: Map<String, Value>) -> Ma
             let entry = &mut actions[format!("#{}", action.name)];
             if entry.get("target").is_none() {
                 entry["target"] = format!("{uri}/Actions/{}", action.name).into();
+            }
+            if entry.get("@Redfish.ActionInfo").is_none() {
+                entry["@Redfish.ActionInfo"] = action_info::uri(uri, action.name).into();
             }
         }
     }

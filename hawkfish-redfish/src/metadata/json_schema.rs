@@ -163,7 +163,7 @@ fn nullable(mut schema: Value) -> Value {
 }
 
 /// 5 rather than 5.0.
-fn whole(bound: f64) -> Value {
+pub(super) fn whole(bound: f64) -> Value {
     if bound.fract() == 0.0 && bound.abs() < 9e15 {
         // It is whole and small enough: nothing is lost.
         json!(bound as i64)

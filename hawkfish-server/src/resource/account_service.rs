@@ -45,6 +45,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         status: Some(healthy()),
         accounts: Some(manager_account::URI.into()),
         roles: Some(role::URI.into()),
+        privilege_map: Some(super::privilege_registry::URI.into()),
         ..AccountService::default()
     })
 }

@@ -109,6 +109,8 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         }),
         status: Some(status),
         virtual_media: Some(OdataId::new(format!("{}/VirtualMedia", rq.uri()))),
+        storage: Some(OdataId::new(format!("{}/Storage", rq.uri()))),
+        simple_storage: Some(OdataId::new(format!("{}/SimpleStorage", rq.uri()))),
         links: Some(model::Links {
             chassis: Some(vec![OdataId::new(format!("/redfish/v1/Chassis/{id}"))]),
             managed_by: Some(vec![OdataId::new(format!("/redfish/v1/Managers/{id}"))]),
@@ -118,6 +120,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             reset: Some(model::ResetAction {
                 target: format!("{}/Actions/ComputerSystem.Reset", rq.uri()),
                 reset_type_allowable: system.reset_types().into_iter().map(reset_type).collect(),
+                action_info: Some(format!("{}/ResetActionInfo", rq.uri())),
                 ..Default::default()
             }),
             ..Default::default()

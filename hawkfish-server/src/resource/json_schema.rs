@@ -47,6 +47,7 @@ static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
     super::ALL
         .iter()
         .map(|resource| resource.entity)
+        .chain([super::action_info::ENTITY])
         .filter(|entity| !entity.is_empty())
         .collect::<std::collections::BTreeSet<_>>()
         .into_iter()

@@ -3,23 +3,36 @@
 //! How to add one is told in [`crate::catalog`].
 
 pub mod account_service;
+pub mod action_info;
 pub mod boot_option;
+pub mod certificate;
+pub mod certificate_service;
 pub mod chassis;
 pub mod computer_system;
+pub mod drive;
 pub mod json_schema;
 pub mod manager;
 pub mod manager_account;
+pub mod manager_diagnostic_data;
+pub mod manager_ethernet_interface;
+pub mod network_protocol;
 pub mod odata;
+pub mod privilege_registry;
 pub mod registry;
 pub mod role;
+pub mod security_policy;
 pub mod service_root;
 pub mod session;
 pub mod session_service;
+pub mod simple_storage;
+pub mod storage;
+pub mod storage_controller;
 pub mod task;
 pub mod task_monitor;
 pub mod task_service;
 pub mod version;
 pub mod virtual_media;
+pub mod volume;
 
 use hawkfish_redfish::model::resource::{Health, State, Status};
 use jiff::Timestamp;
@@ -38,12 +51,31 @@ pub const ALL: &[&Resource] = &[
     &boot_option::RESOURCE,
     &virtual_media::SYSTEM_COLLECTION,
     &virtual_media::SYSTEM,
+    &storage::COLLECTION,
+    &storage::RESOURCE,
+    &storage_controller::COLLECTION,
+    &storage_controller::RESOURCE,
+    &volume::COLLECTION,
+    &volume::RESOURCE,
+    &simple_storage::COLLECTION,
+    &simple_storage::RESOURCE,
+    &drive::COLLECTION,
+    &drive::RESOURCE,
     &chassis::COLLECTION,
     &chassis::RESOURCE,
     &manager::COLLECTION,
     &manager::RESOURCE,
+    &network_protocol::RESOURCE,
+    &certificate::HTTPS_COLLECTION,
+    &certificate::HTTPS,
+    &manager_ethernet_interface::COLLECTION,
+    &manager_ethernet_interface::RESOURCE,
+    &manager_diagnostic_data::RESOURCE,
+    &security_policy::RESOURCE,
     &virtual_media::MANAGER_COLLECTION,
     &virtual_media::MANAGER,
+    &certificate_service::RESOURCE,
+    &certificate_service::LOCATIONS,
     &session_service::RESOURCE,
     &session::COLLECTION,
     &session::RESOURCE,
@@ -52,6 +84,7 @@ pub const ALL: &[&Resource] = &[
     &manager_account::RESOURCE,
     &role::COLLECTION,
     &role::RESOURCE,
+    &privilege_registry::RESOURCE,
     &task_service::RESOURCE,
     &task::COLLECTION,
     &task::RESOURCE,

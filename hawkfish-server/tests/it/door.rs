@@ -223,6 +223,13 @@ impl Answer {
         self
     }
 
+    /// Asserts success.
+    #[track_caller]
+    pub(crate) fn ok(&self) -> &Self {
+        assert!(self.status.is_success(), "{self:?}");
+        self
+    }
+
     /// What holds of every answer of the service.
     fn check(&self, told: &str, head: bool) {
         assert_eq!(self.header("odata-version"), "4.0", "{told}");

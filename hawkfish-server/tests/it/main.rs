@@ -1,6 +1,7 @@
 //! The service from the outside, through the door and without a socket unless the socket is what is tested.
 
 mod accounts;
+mod action_info;
 mod body;
 mod boot_options;
 mod coverage;
@@ -12,6 +13,8 @@ mod headers;
 mod hostile;
 mod log;
 mod monitors;
+mod places;
+mod privileges;
 mod process;
 mod query;
 mod sessions;
