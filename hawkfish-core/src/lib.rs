@@ -16,6 +16,7 @@ pub mod error;
 pub mod hosts;
 pub mod id;
 pub mod inventory;
+pub mod logs;
 pub mod manager;
 pub mod media;
 pub mod outgoing;

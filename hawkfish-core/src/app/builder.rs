@@ -3,6 +3,7 @@
 use super::*;
 use crate::accounts::HashCost;
 use crate::db::settings;
+use crate::logs::LogSettings;
 
 /// What a HawkFish is made of. Without a data directory it keeps everything in memory.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub struct Builder {
     media: MediaSettings,
     hash_cost: HashCost,
     session_limit: usize,
+    logs: LogSettings,
 }
 
 impl Default for Builder {
@@ -27,6 +29,7 @@ impl Default for Builder {
             media: MediaSettings::default(),
             hash_cost: HashCost::default(),
             session_limit: crate::sessions::LIMIT,
+            logs: LogSettings::default(),
         }
     }
 }
@@ -88,6 +91,13 @@ impl Builder {
         self
     }
 
+    /// How large logs are, and what becomes of full ones.
+    #[must_use]
+    pub fn logs(mut self, logs: LogSettings) -> Self {
+        self.logs = logs;
+        self
+    }
+
     /// Opens the store, recalls what was there, asks the hosts, and takes up what a crash interrupted.
     ///
     /// # Errors
@@ -101,11 +111,13 @@ impl Builder {
             media,
             hash_cost,
             session_limit,
+            logs,
         } = self;
         if let Some(dir) = &data_dir {
             make_dirs(dir)?;
         }
         let store = Store::open(data_dir.as_deref()).await?;
+        store.logs().set(logs);
         let uuid = installation(&store, &*entropy).await?;
         let accounts =
             Accounts::open(&store, Arc::clone(&clock), Arc::clone(&entropy), hash_cost).await?;
@@ -118,6 +130,8 @@ impl Builder {
         )
         .await?;
         let tasks = Tasks::open(&store, Arc::clone(&clock)).await?;
+        let authorities = Authorities::open(&store).await?;
+        let managers = Managers::open(&store).await?;
         let cache = data_dir.map_or_else(PathBuf::new, |d| d.join("media"));
         let hosts = hosts
             .into_iter()
@@ -134,6 +148,8 @@ impl Builder {
                 inventory: Inventory::default(),
                 hosts,
                 media: Arc::new(Media::new(media, cache)),
+                authorities,
+                managers,
                 locks: Mutex::default(),
                 jobs: TaskTracker::new(),
                 closing: CancellationToken::new(),

@@ -18,7 +18,8 @@ use crate::error::{Error, Result};
 use crate::hosts::Host;
 use crate::id::{HostId, SystemId};
 use crate::inventory::{Inventory, System};
-use crate::media::{Media, MediaSettings};
+use crate::manager::Managers;
+use crate::media::{Authorities, Media, MediaSettings};
 use crate::sessions::Sessions;
 use crate::tasks::Tasks;
 
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) inventory: Inventory,
     pub(crate) hosts: BTreeMap<HostId, Arc<Host>>,
     pub(crate) media: Arc<Media>,
+    pub(crate) authorities: Arc<Authorities>,
+    pub(crate) managers: Arc<Managers>,
     pub(crate) locks: Mutex<BTreeMap<SystemId, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) jobs: TaskTracker,
     pub(crate) closing: CancellationToken,

@@ -23,6 +23,7 @@ list! {
     4 "0004_tasks",
     100 "0100_systems",
     110 "0110_manager",
+    120 "0120_logs",
     130 "0130_volumes",
 }
 

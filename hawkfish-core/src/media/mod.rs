@@ -3,6 +3,7 @@
 //! Inserting is a task, because a download takes as long as it takes. What is in a slot is what the backend shows there; the record beside it
 //! only remembers where HawkFish had it from. Images lie in the cache under their SHA-256 and leave it when no slot needs them.
 
+mod authorities;
 mod fetch;
 mod rows;
 
@@ -23,6 +24,9 @@ use crate::inventory::System;
 use crate::outgoing::{self, Policy, Tls};
 use crate::tasks::{NewTask, RequestPayload, Task, TaskHandle};
 
+pub use authorities::{Authority, MOST_AUTHORITIES};
+
+pub(crate) use authorities::Authorities;
 pub(crate) use rows::load;
 
 /// The kind of a task that inserts a medium.
@@ -347,9 +351,11 @@ impl HawkFish {
             return Ok(MediaSource::Uri(job.image.clone()));
         }
         let media = &self.inner.media;
+        let mut authorities = media.settings.authorities.clone();
+        authorities.extend(self.inner.authorities.pem(id, &job.slot));
         let tls = Tls {
             verify: system.verify.get(&job.slot).copied().unwrap_or(true),
-            authorities: media.settings.authorities.clone(),
+            authorities,
         };
         let what = fetch::Download {
             url: fetch.url.clone(),
@@ -415,17 +421,16 @@ impl HawkFish {
             source,
             write_protected: job.write_protected,
         };
+        // So that whoever hears of the medium knows what it is. It shows only once the backend shows the medium.
+        self.inner.inventory.update(id, |s| {
+            s.media.insert(job.slot.clone(), record);
+        });
         match host
             .backend
             .insert(system.machine.key, &job.slot, &insert)
             .await
         {
-            Ok(machine) => {
-                self.inner.inventory.update(id, |s| {
-                    s.media.insert(job.slot.clone(), record);
-                });
-                self.saw(&host, machine).await
-            }
+            Ok(machine) => self.saw(&host, machine).await,
             Err(error) => {
                 self.forget_medium(id, &job.slot).await?;
                 Err(error)
