@@ -11,7 +11,7 @@ LINUX_MODULES=(
     virtio_pci virtio_blk virtio_scsi virtio_net virtio_rng
     ahci ata_piix sd_mod sr_mod cdrom isofs nls_utf8
     xhci_pci ehci_pci uhci_hcd usb_storage uas
-    evdev button efivarfs e1000 e1000e
+    evdev button efivarfs e1000 e1000e i6300esb
 )
 
 write_init() {
@@ -80,10 +80,15 @@ write_init() {
 		for nic in /sys/class/net/*; do
 		    [ "${nic##*/}" = lo ] || macs="$macs \"$(cat "$nic/address")\""
 		done
+		# What firmware settings change, as the system sees it.
+		has() { grep -qw "$1" /proc/cpuinfo && echo true || echo false; }
+		hpet=false
+		[ -e /sys/firmware/acpi/tables/HPET ] && hpet=true
+		threads=$(tr ',-' '\n\n' </sys/devices/system/cpu/cpu0/topology/thread_siblings_list | wc -l)
 		memory=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
 		cpus=$(grep -c ^processor /proc/cpuinfo)
 		# shellcheck disable=SC2086 # lists of words without spaces
-		json="{\"label\":$(quote "$(word hf.label)"),\"firmware\":\"$firmware\",\"secure_boot\":$secure,\"cd_label\":$first_cd,\"cds\":$(list $cds),\"disks\":$(list $disks),\"macs\":$(list $macs),\"memory_mib\":$memory,\"cpus\":$cpus,\"uuid\":$(dmi product_uuid),\"serial\":$(dmi product_serial),\"asset_tag\":$(dmi chassis_asset_tag),\"manufacturer\":$(dmi sys_vendor),\"product\":$(dmi product_name),\"sku\":$(dmi product_sku),\"kernel\":$(quote "$(uname -r)")}"
+		json="{\"label\":$(quote "$(word hf.label)"),\"firmware\":\"$firmware\",\"secure_boot\":$secure,\"cd_label\":$first_cd,\"cds\":$(list $cds),\"disks\":$(list $disks),\"macs\":$(list $macs),\"memory_mib\":$memory,\"cpus\":$cpus,\"uuid\":$(dmi product_uuid),\"serial\":$(dmi product_serial),\"asset_tag\":$(dmi chassis_asset_tag),\"manufacturer\":$(dmi sys_vendor),\"product\":$(dmi product_name),\"sku\":$(dmi product_sku),\"svm\":$(has svm),\"vmx\":$(has vmx),\"hpet\":$hpet,\"threads_per_core\":$threads,\"sleep\":$(quote "$(cat /sys/power/state 2>/dev/null)"),\"rtc\":$(quote "$(cat /sys/class/rtc/rtc0/date /sys/class/rtc/rtc0/time 2>/dev/null | tr '\n' ' ')"),\"kernel\":$(quote "$(uname -r)")}"
 		printf '\r\nHAWKFISH-GUEST %s\n' "$json"
 
 		# Any event of the power button's device is a press; the first one ends the system.
@@ -96,6 +101,12 @@ write_init() {
 		        poweroff -f
 		    ) &
 		done
+
+		# A watchdog that is armed and not fed.
+		watchdog=$(word hf.watchdog)
+		if [ -n "$watchdog" ]; then
+		    watchdog -T "$watchdog" -t 86400 /dev/watchdog && echo HAWKFISH-WATCHDOG
+		fi
 
 		# The clock's memory outlives a reset but not a power-off: bytes past what firmware uses tell of the reboot before.
 		reboot_after=$(word hf.reboot_after)

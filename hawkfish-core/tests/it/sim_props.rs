@@ -97,6 +97,7 @@ fn guest() -> impl Strategy<Value = Guest> {
                     OnPanic::Restart
                 },
                 panics_for: Duration::from_secs(panics),
+                watchdog: None,
                 disk_boots: disk,
                 network_boots: network,
             },
