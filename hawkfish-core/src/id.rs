@@ -97,6 +97,10 @@ ids! {
     SlotId, "VirtualMedia";
     /// A boot option of a system, such as `Boot0001`.
     BootOptionId, "BootOption";
+    /// A job.
+    JobId, "Job";
+    /// A definition of what is to be reported, and the report that it makes.
+    ReportId, "MetricReportDefinition";
     /// A request, for logs, audit and traces.
     RequestId, "Request";
     /// A disk that HawkFish made, wherever it hangs. It is its serial number, too.

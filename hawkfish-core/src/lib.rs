@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod app;
 pub mod backend;
+pub mod bios;
 pub mod certificates;
 pub mod clock;
 pub mod ctx;
@@ -16,6 +17,7 @@ pub mod error;
 pub mod hosts;
 pub mod id;
 pub mod inventory;
+pub mod jobs;
 pub mod logs;
 pub mod manager;
 pub mod media;
@@ -24,6 +26,7 @@ mod run;
 pub mod sessions;
 pub mod systems;
 pub mod tasks;
+pub mod telemetry;
 pub mod volumes;
 
 pub use error::{Error, ErrorKind, Result};

@@ -13,7 +13,7 @@ use crate::app::HawkFish;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::hosts::Host;
-use crate::{due, manager, media, sessions, systems, tasks, volumes};
+use crate::{due, jobs, manager, media, sessions, systems, tasks, telemetry, volumes};
 
 /// How much due work one tick takes on.
 const DUE_AT_ONCE: u32 = 256;
@@ -48,6 +48,7 @@ impl HawkFish {
         if self.inner.resume.swap(false, Ordering::AcqRel) {
             keep(self.resume().await);
         }
+        keep(self.restart_those_off().await);
         keep(self.work_off_due(now).await);
         first.map_or(Ok(()), Err)
     }
@@ -110,6 +111,8 @@ impl HawkFish {
                 tasks::DUE_DELETE => self.tasks().on_due(&row).await?,
                 manager::DUE_NTP | manager::DUE_BACK => self.on_manager_due(&row).await?,
                 sessions::DUE_SWEEP => self.sessions().on_due(&row).await?,
+                telemetry::DUE_COLLECT => self.on_report_due(&row).await?,
+                jobs::DUE_RUN => self.on_job_due(&row).await?,
                 // Left by a newer HawkFish: it stays for when that is back.
                 kind => tracing::error!(kind, "due work of a kind that nobody does"),
             }

@@ -130,6 +130,8 @@ impl Builder {
         )
         .await?;
         let tasks = Tasks::open(&store, Arc::clone(&clock)).await?;
+        let telemetry = Telemetry::open(&store, Arc::clone(&clock)).await?;
+        let scheduled = Jobs::open(&store, Arc::clone(&clock)).await?;
         let authorities = Authorities::open(&store).await?;
         let managers = Managers::open(&store).await?;
         let cache = data_dir.map_or_else(PathBuf::new, |d| d.join("media"));
@@ -145,6 +147,8 @@ impl Builder {
                 accounts,
                 sessions,
                 tasks,
+                telemetry,
+                scheduled,
                 inventory: Inventory::default(),
                 hosts,
                 media: Arc::new(Media::new(media, cache)),

@@ -18,10 +18,12 @@ use crate::error::{Error, Result};
 use crate::hosts::Host;
 use crate::id::{HostId, SystemId};
 use crate::inventory::{Inventory, System};
+use crate::jobs::Jobs;
 use crate::manager::Managers;
 use crate::media::{Authorities, Media, MediaSettings};
 use crate::sessions::Sessions;
 use crate::tasks::Tasks;
+use crate::telemetry::Telemetry;
 
 mod builder;
 pub use builder::Builder;
@@ -40,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) accounts: Accounts,
     pub(crate) sessions: Sessions,
     pub(crate) tasks: Tasks,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) scheduled: Jobs,
     pub(crate) inventory: Inventory,
     pub(crate) hosts: BTreeMap<HostId, Arc<Host>>,
     pub(crate) media: Arc<Media>,
@@ -96,6 +100,18 @@ impl HawkFish {
     #[must_use]
     pub fn tasks(&self) -> &Tasks {
         &self.inner.tasks
+    }
+
+    /// What is reported, and when.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.inner.telemetry
+    }
+
+    /// What is done on a schedule.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.inner.scheduled
     }
 
     /// The picture of all systems.

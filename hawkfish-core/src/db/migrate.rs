@@ -25,6 +25,9 @@ list! {
     110 "0110_manager",
     120 "0120_logs",
     130 "0130_volumes",
+    140 "0140_bios",
+    150 "0150_telemetry",
+    170 "0170_jobs",
 }
 
 pub(super) fn migrator(all: &[(i64, &'static str, &'static str)]) -> Migrator {
