@@ -61,7 +61,11 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         }),
         indicator_led_allowable: vec![IndicatorLED::Lit, IndicatorLED::Off],
         location_indicator_active: Prop::Value(system.indicator),
+        network_adapters: Some(OdataId::new(format!("{}/NetworkAdapters", rq.uri()))),
+        pcie_devices: Some(OdataId::new(format!("{}/PCIeDevices", rq.uri()))),
+        trusted_components: Some(OdataId::new(format!("{}/TrustedComponents", rq.uri()))),
         status: Some(status(&system)),
+        drives: Some(OdataId::new(format!("{}/Drives", rq.uri()))),
         links: Some(Links {
             computer_systems: Some(vec![OdataId::new(format!("/redfish/v1/Systems/{id}"))]),
             managed_by: Some(vec![OdataId::new(format!("/redfish/v1/Managers/{id}"))]),

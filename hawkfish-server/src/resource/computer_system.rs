@@ -13,6 +13,8 @@ use hawkfish_redfish::model::computer_system::{
 use hawkfish_redfish::model::resource::{self, Condition, Health, PowerState, State, Status};
 use hawkfish_redfish::model::{OdataId, Prop};
 
+use super::processor::sockets;
+use super::{pcie_device, trusted_component};
 use crate::catalog::{Action, Content, Outcome, Resource, Rq};
 use crate::problem::Problem;
 
@@ -56,6 +58,10 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let identity = &machine.identity;
     let processors = &machine.processors;
     let status = status(&system);
+    let sockets = sockets(processors);
+    let in_use = || sockets.iter().filter(|socket| socket.threads > 0);
+    let below = |name: &str| Some(OdataId::new(format!("{}/{name}", rq.uri())));
+    let persistent_kib = machine.hardware.persistent_kib();
     Content::ready(&ComputerSystem {
         odata_id: rq.uri().to_owned(),
         id: id.to_owned(),
@@ -94,8 +100,8 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         last_reset_time: machine.last_reset.map(|at| at.to_string()),
         boot: Some(boot(&system, rq.uri())),
         processor_summary: Some(model::ProcessorSummary {
-            count: Prop::Value(processors.sockets.into()),
-            core_count: Prop::Value((processors.sockets * processors.cores).into()),
+            count: Prop::Value(in_use().count().try_into().unwrap_or(i64::MAX)),
+            core_count: Prop::Value(in_use().map(|socket| i64::from(socket.cores)).sum()),
             logical_processor_count: Prop::Value(processors.online.into()),
             threading_enabled: Some(processors.threads > 1),
             model: Prop::or_absent(processors.model.clone()),
@@ -103,15 +109,36 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             ..Default::default()
         }),
         memory_summary: Some(model::MemorySummary {
-            total_system_memory_gib: Prop::Value(gibibytes(machine.memory_kib)),
+            total_system_memory_gib: Prop::Value(gibibytes(
+                machine.memory_kib.saturating_sub(persistent_kib),
+            )),
+            total_system_persistent_memory_gib: match persistent_kib {
+                0 => Prop::Absent,
+                kib => Prop::Value(gibibytes(kib)),
+            },
             status: Some(status.clone()),
             ..Default::default()
         }),
         status: Some(status),
         virtual_media: Some(OdataId::new(format!("{}/VirtualMedia", rq.uri()))),
+        log_services: Some(OdataId::new(format!("{}/LogServices", rq.uri()))),
         storage: Some(OdataId::new(format!("{}/Storage", rq.uri()))),
         simple_storage: Some(OdataId::new(format!("{}/SimpleStorage", rq.uri()))),
+        virtual_media_config: (system.capabilities.media && !machine.slots.is_empty()).then(|| {
+            model::VirtualMediaConfig {
+                service_enabled: Some(true),
+                ..Default::default()
+            }
+        }),
+        processors: below("Processors"),
+        memory: below("Memory"),
+        ethernet_interfaces: below("EthernetInterfaces"),
+        network_interfaces: below("NetworkInterfaces"),
+        graphics_controllers: below("GraphicsControllers"),
+        usb_controllers: below("USBControllers"),
+        pcie_devices: Some(pcie_device::links(&system)),
         links: Some(model::Links {
+            trusted_components: trusted_component::links(&system),
             chassis: Some(vec![OdataId::new(format!("/redfish/v1/Chassis/{id}"))]),
             managed_by: Some(vec![OdataId::new(format!("/redfish/v1/Managers/{id}"))]),
             ..Default::default()

@@ -10,14 +10,27 @@ pub mod certificate_service;
 pub mod chassis;
 pub mod computer_system;
 pub mod drive;
+pub mod ethernet_interface;
+pub mod graphics_controller;
 pub mod json_schema;
+pub mod log_entry;
+pub mod log_service;
 pub mod manager;
 pub mod manager_account;
 pub mod manager_diagnostic_data;
 pub mod manager_ethernet_interface;
+pub mod memory;
+pub mod network_adapter;
+pub mod network_device_function;
+pub mod network_interface;
 pub mod network_protocol;
 pub mod odata;
+mod parts;
+pub mod pcie_device;
+pub mod pcie_function;
+pub mod port;
 pub mod privilege_registry;
+pub mod processor;
 pub mod registry;
 pub mod role;
 pub mod security_policy;
@@ -30,6 +43,8 @@ pub mod storage_controller;
 pub mod task;
 pub mod task_monitor;
 pub mod task_service;
+pub mod trusted_component;
+pub mod usb_controller;
 pub mod version;
 pub mod virtual_media;
 pub mod volume;
@@ -47,6 +62,14 @@ pub const ALL: &[&Resource] = &[
     &odata::METADATA,
     &computer_system::COLLECTION,
     &computer_system::RESOURCE,
+    &log_service::SYSTEM_COLLECTION,
+    &log_service::SYSTEM,
+    &log_entry::SYSTEM_COLLECTION,
+    &log_entry::SYSTEM,
+    &log_service::MANAGER_COLLECTION,
+    &log_service::MANAGER,
+    &log_entry::MANAGER_COLLECTION,
+    &log_entry::MANAGER,
     &boot_option::COLLECTION,
     &boot_option::RESOURCE,
     &virtual_media::SYSTEM_COLLECTION,
@@ -61,8 +84,32 @@ pub const ALL: &[&Resource] = &[
     &simple_storage::RESOURCE,
     &drive::COLLECTION,
     &drive::RESOURCE,
+    &processor::COLLECTION,
+    &processor::RESOURCE,
+    &memory::COLLECTION,
+    &memory::RESOURCE,
+    &ethernet_interface::COLLECTION,
+    &ethernet_interface::RESOURCE,
+    &network_interface::COLLECTION,
+    &network_interface::RESOURCE,
+    &graphics_controller::COLLECTION,
+    &graphics_controller::RESOURCE,
+    &usb_controller::COLLECTION,
+    &usb_controller::RESOURCE,
     &chassis::COLLECTION,
     &chassis::RESOURCE,
+    &network_adapter::COLLECTION,
+    &network_adapter::RESOURCE,
+    &port::COLLECTION,
+    &port::RESOURCE,
+    &network_device_function::COLLECTION,
+    &network_device_function::RESOURCE,
+    &pcie_device::COLLECTION,
+    &pcie_device::RESOURCE,
+    &pcie_function::COLLECTION,
+    &pcie_function::RESOURCE,
+    &trusted_component::COLLECTION,
+    &trusted_component::RESOURCE,
     &manager::COLLECTION,
     &manager::RESOURCE,
     &network_protocol::RESOURCE,

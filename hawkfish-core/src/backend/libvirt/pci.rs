@@ -252,25 +252,37 @@ fn controller(doc: &Doc, node: Node, place: Place) -> What {
             };
             what(Bridge, "PCI Express root port", chip, BRIDGE)
         }
-        ("pci", Some("pcie-to-pci-bridge")) => {
-            what(Bridge, "PCI Express to PCI bridge", ids(0x1b36, 0x000e), BRIDGE)
-        }
+        ("pci", Some("pcie-to-pci-bridge")) => what(
+            Bridge,
+            "PCI Express to PCI bridge",
+            ids(0x1b36, 0x000e),
+            BRIDGE,
+        ),
         ("pci", Some("pci-bridge")) => what(Bridge, "PCI bridge", ids(0x1b36, 0x0001), BRIDGE),
         ("pci", Some("dmi-to-pci-bridge")) => {
             what(Bridge, "DMI to PCI bridge", ids(0x8086, 0x244e), BRIDGE)
         }
-        ("pci", Some("pcie-switch-upstream-port")) => {
-            what(Bridge, "PCI Express switch, upstream", ids(0x104c, 0x8232), BRIDGE)
-        }
-        ("pci", Some("pcie-switch-downstream-port")) => {
-            what(Bridge, "PCI Express switch, downstream", ids(0x104c, 0x8233), BRIDGE)
-        }
+        ("pci", Some("pcie-switch-upstream-port")) => what(
+            Bridge,
+            "PCI Express switch, upstream",
+            ids(0x104c, 0x8232),
+            BRIDGE,
+        ),
+        ("pci", Some("pcie-switch-downstream-port")) => what(
+            Bridge,
+            "PCI Express switch, downstream",
+            ids(0x104c, 0x8233),
+            BRIDGE,
+        ),
         ("pci", Some("pci-expander-bus")) => {
             what(Bridge, "PCI expander bus", ids(0x1b36, 0x0009), HOST_BRIDGE)
         }
-        ("pci", Some("pcie-expander-bus")) => {
-            what(Bridge, "PCI Express expander bus", ids(0x1b36, 0x000b), HOST_BRIDGE)
-        }
+        ("pci", Some("pcie-expander-bus")) => what(
+            Bridge,
+            "PCI Express expander bus",
+            ids(0x1b36, 0x000b),
+            HOST_BRIDGE,
+        ),
         ("usb", Some("piix3-uhci")) => usb("USB 1 controller", ids(0x8086, 0x7020), UHCI),
         ("usb", Some("ich9-uhci1")) => usb("USB 1 controller", ids(0x8086, 0x2934), UHCI),
         ("usb", Some("ich9-uhci2")) => usb("USB 1 controller", ids(0x8086, 0x2935), UHCI),
@@ -291,18 +303,30 @@ fn controller(doc: &Doc, node: Node, place: Place) -> What {
             virtio(3, Some(0x1003), model, place),
             COMMUNICATION,
         ),
-        ("scsi", Some("lsilogic")) => {
-            what(Storage, "lsilogic SCSI controller", ids(0x1000, 0x0012), SCSI)
-        }
-        ("scsi", Some("lsisas1068")) => {
-            what(Storage, "lsisas1068 SCSI controller", ids(0x1000, 0x0054), SCSI)
-        }
-        ("scsi", Some("lsisas1078")) => {
-            what(Storage, "lsisas1078 SCSI controller", ids(0x1000, 0x0060), RAID)
-        }
-        ("scsi", Some("vmpvscsi")) => {
-            what(Storage, "vmpvscsi SCSI controller", ids(0x15ad, 0x07c0), SCSI)
-        }
+        ("scsi", Some("lsilogic")) => what(
+            Storage,
+            "lsilogic SCSI controller",
+            ids(0x1000, 0x0012),
+            SCSI,
+        ),
+        ("scsi", Some("lsisas1068")) => what(
+            Storage,
+            "lsisas1068 SCSI controller",
+            ids(0x1000, 0x0054),
+            SCSI,
+        ),
+        ("scsi", Some("lsisas1078")) => what(
+            Storage,
+            "lsisas1078 SCSI controller",
+            ids(0x1000, 0x0060),
+            RAID,
+        ),
+        ("scsi", Some("vmpvscsi")) => what(
+            Storage,
+            "vmpvscsi SCSI controller",
+            ids(0x15ad, 0x07c0),
+            SCSI,
+        ),
         ("scsi", Some(model)) if model.starts_with("virtio") => what(
             Storage,
             "virtio SCSI controller",

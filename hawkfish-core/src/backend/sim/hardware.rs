@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use super::parts::FIRST_NIC_BUS;
 use super::profile::Profile;
-use crate::backend::{
-    Hardware, MemoryModule, Nic, PciAddress, PciDevice, PciKind, Serial,
-};
+use crate::backend::{Hardware, MemoryModule, Nic, PciAddress, PciDevice, PciKind, Serial};
 
 /// Most network interfaces that are looked at.
 pub(super) const MOST_NICS: u8 = 16;

@@ -159,8 +159,26 @@ fn board() -> Vec<PciDevice> {
     };
     vec![
         device(at(0, 0), PciKind::Bridge, "host bridge", 0x0001, 0x06_00_00),
-        device(at(0, 0x14), PciKind::SerialBus, "USB 3 controller", 0x0002, 0x0c_03_30),
-        device(at(0, 0x17), PciKind::Storage, "SATA controller", 0x0003, 0x01_06_01),
-        device(at(3, 0), PciKind::Display, "display adapter", 0x0004, 0x03_00_00),
+        device(
+            at(0, 0x14),
+            PciKind::SerialBus,
+            "USB 3 controller",
+            0x0002,
+            0x0c_03_30,
+        ),
+        device(
+            at(0, 0x17),
+            PciKind::Storage,
+            "SATA controller",
+            0x0003,
+            0x01_06_01,
+        ),
+        device(
+            at(3, 0),
+            PciKind::Display,
+            "display adapter",
+            0x0004,
+            0x03_00_00,
+        ),
     ]
 }
