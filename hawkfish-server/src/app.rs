@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,11 +13,13 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use hawkfish_core::id::RequestId;
 use http::{Request, Response};
+use jiff::Timestamp;
 use tower::ServiceExt as _;
 
 use crate::HawkFish;
 use crate::catalog::{Catalog, Resource};
 use crate::respond::{Validated, Validation};
+use crate::tls::{Identity, NameIn};
 use crate::{layers, resource};
 
 /// What can be chosen about the service itself.
@@ -30,6 +33,21 @@ pub struct Options {
     pub uri_limit: usize,
     /// Longest time that a request may take.
     pub time_limit: Duration,
+    /// Whose web pages may talk to the service.
+    pub origins: layers::Origins,
+    /// Whether PATCH and DELETE must name in `If-Match` what they were made for.
+    pub require_if_match: bool,
+    /// What is made of clients' certificates, where they are asked for.
+    pub client_certificates: Option<ClientCertificates>,
+}
+
+/// What is made of clients' certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// Where in a certificate the user name stands.
+    pub name_in: NameIn,
+    /// Whether who shows none is talked to, to authenticate in another way.
+    pub optional: bool,
 }
 
 impl Default for Options {
@@ -44,8 +62,24 @@ impl Default for Options {
             body_limit: 1024 * 1024,
             uri_limit: 4 * 1024,
             time_limit: Duration::from_secs(60),
+            origins: layers::Origins::default(),
+            require_if_match: false,
+            client_certificates: None,
         }
     }
+}
+
+/// How clients reach the service from outside; all of it unknown to a service that is only called.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Where TLS is spoken.
+    pub https: Option<SocketAddr>,
+    /// Where plain HTTP is answered.
+    pub http: Option<SocketAddr>,
+    /// Whether the service makes itself known by SSDP.
+    pub ssdp: bool,
+    /// The certificate in use, where TLS is spoken.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// What all requests share.
@@ -61,11 +95,25 @@ pub struct Shared {
     pub validated: Validated,
     /// Task monitors that have told their end.
     pub told: resource::task_monitor::Told,
+    /// How clients reach it, told once it listens.
+    pub reach: OnceLock<Reach>,
     requests: AtomicU64,
     started: i64,
 }
 
 impl Shared {
+    /// How clients reach the service.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach.get().cloned().unwrap_or_default()
+    }
+
+    /// When the service was started.
+    #[must_use]
+    pub fn started(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.started).unwrap_or_default()
+    }
+
     /// A name for a request: unique for this installation, and the same again where time and order of requests are.
     pub(crate) fn next_request(&self) -> RequestId {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
@@ -102,6 +150,7 @@ impl App {
             catalog: Catalog::new(resources),
             validated: Validated::new(options.validation),
             told: resource::task_monitor::Told::default(),
+            reach: OnceLock::new(),
             requests: AtomicU64::new(1),
             started: hf.clock().now().as_millisecond(),
             hf,
@@ -115,10 +164,21 @@ impl App {
         }
     }
 
+    /// Tells the service how clients reach it. Only the first word counts.
+    pub fn reached(&self, reach: Reach) {
+        // Who asked before was told that nothing is known, which was so.
+        let _ = self.shared.reach.set(reach);
+    }
+
     /// The system behind.
     #[must_use]
     pub fn hawkfish(&self) -> &HawkFish {
         &self.shared.hf
+    }
+
+    /// What was chosen about it.
+    pub(crate) fn options(&self) -> &Options {
+        &self.shared.options
     }
 
     /// Answers a request. Never fails: whatever is the matter is an answer.

@@ -86,6 +86,10 @@ pub(crate) struct Entry {
     pub(crate) media_type: HeaderValue,
 }
 
+/// Marks an answer to a request that the audit log tells of already.
+#[derive(Clone, Copy, Debug)]
+struct Told;
+
 /// A request that the door has let in.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -185,10 +189,36 @@ impl Catalog {
             Target::Action(action) => Some(action.name),
             Target::Resource | Target::Members | Target::UnknownAction => None,
         });
-        match Self::answer(service, asked).await {
+        let refused = Self::wants_change(service, &asked).then(|| {
+            let method = asked.parts.method.clone();
+            let path = plain_path(asked.parts.uri.path()).into_owned();
+            (asked.ctx.clone(), method, path)
+        });
+        let mut response = match Self::answer(service, asked).await {
             Ok(response) => response,
             Err(problem) => problem.into_response(&path, action),
+        };
+        if let Some((ctx, method, path)) = refused
+            && response.extensions_mut().remove::<Told>().is_none()
+        {
+            let status = response.status().as_u16();
+            service
+                .hf
+                .logs()
+                .requested(&ctx, method.as_str(), &path, status);
         }
+        response
+    }
+
+    /// Whether a request belongs into the audit log: it is for a change that takes a known caller. Log-ins are told by whoever lets in.
+    fn wants_change(service: &Arc<Shared>, asked: &Asked) -> bool {
+        let method = &asked.parts.method;
+        !method.is_safe()
+            && asked.route.as_ref().is_some_and(|route| {
+                let resource = service.catalog.entry(route).resource;
+                checks::verb_of(resource, route, method)
+                    .is_some_and(|verb| !resource.open.contains(&verb))
+            })
     }
 
     async fn answer(service: &Arc<Shared>, asked: Box<Asked>) -> Result<Response<Body>, Problem> {
@@ -249,11 +279,31 @@ impl Catalog {
         checks::content_type(&parts.headers, &body)?;
         let bytes = checks::collect(&parts.headers, body, service.options.body_limit).await?;
         let if_match = parts.headers.get(http::header::IF_MATCH).cloned();
-        // A change that has begun is carried to its end, also when the client goes away or time runs out meanwhile.
-        let work = Self::carry_out(service.clone(), rq, verb, if_match, bytes);
+        // A change that has begun is carried to its end, also when the client goes away or time runs out meanwhile; and then it is told.
+        let shared = service.clone();
+        let work = async move {
+            let (ctx, method, path) = (rq.ctx.clone(), rq.method.clone(), rq.uri().to_owned());
+            let action = rq.action().map(|action| action.name);
+            let open = shared.catalog.is_open(&rq.route, &method);
+            let done = Self::carry_out(shared.clone(), rq, verb, if_match, bytes).await;
+            let mut response = done.unwrap_or_else(|problem| problem.into_response(&path, action));
+            if !open {
+                let whole = match action {
+                    Some(action) => format!("{path}/Actions/{action}"),
+                    None => path,
+                };
+                let status = response.status().as_u16();
+                shared
+                    .hf
+                    .logs()
+                    .requested(&ctx, method.as_str(), &whole, status);
+                response.extensions_mut().insert(Told);
+            }
+            response
+        };
         let work = tracing::Instrument::instrument(work, tracing::Span::current());
         match tokio::spawn(work).await {
-            Ok(response) => response,
+            Ok(response) => Ok(response),
             Err(failed) => match failed.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_cancelled) => Err(Problem::base(

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use hawkfish_server::app::Reach;
 use hawkfish_server::assemble::{Assembled, assemble};
 use hawkfish_server::banner::Banner;
 use hawkfish_server::serve::{Bounds, serve};
@@ -10,6 +11,10 @@ use hawkfish_server::settings::{LogFormat, Settings, SettingsError};
 use hawkfish_server::tls;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// An answer is made of many small pieces; this one hands them out faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let settings = match Settings::read(std::env::args_os(), variables()) {
@@ -79,6 +84,10 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         admin,
     } = assemble(settings).await?;
     let tls = tls::load(&settings.tls, &settings.data_dir, listen.ip())?;
+    let tls = match (tls, &settings.door.clients) {
+        (Some(tls), Some(clients)) => Some(tls.asking(clients)?),
+        (tls, _) => tls,
+    };
     let banner = Banner {
         listen,
         certificate: tls.as_ref().map(|tls| tls.certificate.as_path()),
@@ -86,6 +95,12 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         admin: &admin,
         data_dir: &settings.data_dir,
     };
+    app.reached(Reach {
+        https: tls.as_ref().map(|_| listen),
+        http: tls.is_none().then_some(listen),
+        ssdp: false,
+        identity: tls.as_ref().map(|tls| tls.identity.clone()),
+    });
     let mut out = std::io::stdout();
     out.write_all(banner.text().as_bytes())?;
     out.flush()?;

@@ -7,14 +7,28 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 
 use crate::settings::TlsChoice;
+
+mod client;
+mod identity;
+mod request;
+
+pub use client::{ClientAuthorities, NameIn};
+pub use identity::{Identity, InUse};
+pub use request::{KeyKind, Request};
 
 /// Name of the certificate in the data directory.
 const CERT: &str = "tls-cert.pem";
 /// Name of its key.
 const KEY: &str = "tls-key.pem";
+
+/// The versions of TLS that are spoken.
+pub const VERSIONS: &[&rustls::SupportedProtocolVersion] =
+    &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// Ready for connections.
 #[derive(Clone, Debug)]
@@ -23,6 +37,8 @@ pub struct Tls {
     pub config: Arc<ServerConfig>,
     /// Where the certificate lies, for clients to pin.
     pub certificate: PathBuf,
+    /// The certificate in use, which can be replaced.
+    pub identity: Arc<Identity>,
 }
 
 /// What the operator chose; `None` is no encryption.
@@ -41,10 +57,26 @@ pub fn load(choice: &TlsChoice, data_dir: &Path, listen: IpAddr) -> io::Result<O
             (cert, key)
         }
     };
+    let is_generated = *choice == TlsChoice::SelfSigned;
+    let identity = Identity::open(data_dir, &cert, &key, is_generated)?;
     Ok(Some(Tls {
-        config: of_files(&cert, &key)?,
-        certificate: cert,
+        config: config(identity.clone(), WebPkiClientVerifier::no_client_auth())?,
+        certificate: identity.in_use().path.clone(),
+        identity,
     }))
+}
+
+impl Tls {
+    /// The same, and asking clients for their certificates.
+    ///
+    /// # Errors
+    /// Files that cannot be read or do not hold certificates of authorities.
+    pub fn asking(self, clients: &ClientAuthorities) -> io::Result<Self> {
+        Ok(Self {
+            config: config(self.identity.clone(), clients.verifier()?)?,
+            ..self
+        })
+    }
 }
 
 /// Whether there is a certificate that names the address. One made when the service listened elsewhere may not.
@@ -63,24 +95,16 @@ fn is_for(cert: &Path, listen: IpAddr) -> bool {
     rustls::client::verify_server_name(&parsed, &name).is_ok()
 }
 
-fn of_files(cert: &Path, key: &Path) -> io::Result<Arc<ServerConfig>> {
-    let bad = |path: &Path, why: &dyn std::fmt::Display| {
-        io::Error::other(format!("{}: {why}", path.display()))
-    };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect)
-        .map_err(|error| bad(cert, &error))?;
-    if chain.is_empty() {
-        return Err(bad(cert, &"there is no certificate in it"));
-    }
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| bad(key, &error))?;
+fn config(
+    identity: Arc<Identity>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> io::Result<Arc<ServerConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .with_protocol_versions(VERSIONS)
         .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .map_err(|error| bad(cert, &error))?;
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(identity);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

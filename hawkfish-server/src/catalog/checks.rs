@@ -5,10 +5,14 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use hawkfish_core::ctx::Privilege;
+use hawkfish_core::error::{Error, ErrorKind};
+use hawkfish_core::id::SystemId;
 use hawkfish_redfish::message::base;
 use hawkfish_redfish::query::{Query, QueryProblem};
 use hawkfish_redfish::validate::{self, Finding};
-use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
@@ -123,6 +127,25 @@ pub(super) fn overrides(resource: &Resource, rq: &Rq) -> Result<(), Problem> {
     }
 }
 
+/// What is reached through a manager is not there while that restarts: the manager itself, its system, its chassis.
+pub(super) fn manager_is_there(rq: &Rq) -> Result<(), Problem> {
+    let id = rq.param("system");
+    if id.is_empty() {
+        return Ok(());
+    }
+    let Ok(id) = SystemId::parse(id) else {
+        return Ok(());
+    };
+    match rq.hf.manager_away(&id) {
+        None => Ok(()),
+        Some(left) => {
+            let retry_after = Duration::from_secs(left.as_secs() + 1);
+            let why = "Its manager restarts.";
+            Err(Error::new(ErrorKind::Unavailable { retry_after }, why).into())
+        }
+    }
+}
+
 /// Whoever must change the password may see to just that.
 pub(super) fn allowed_before_password_change(resource: &Resource, rq: &Rq, verb: Verb) -> bool {
     resource.before_password_change
@@ -203,8 +226,19 @@ pub(super) fn query(uri: &Uri, verb: Verb) -> Result<Query, Problem> {
     })
 }
 
-/// The body must be JSON where there is one.
+/// The body must be JSON where there is one, and not packed.
 pub(super) fn content_type(headers: &HeaderMap, body: &Body) -> Result<(), Problem> {
+    let packed = headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if packed {
+        return Err(Problem::base(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "HeaderInvalid",
+            &["Content-Encoding"],
+        )
+        .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };
@@ -386,8 +420,8 @@ fn each_array(
     }
 }
 
-/// Whether a list of entity tags, or `*`, holds this one. Weakness is passed over: a proxy that compresses weakens our tags on the way out, and what
-/// comes back still names exactly one representation.
+/// Whether a list of entity tags, or `*`, holds this one. Weakness is passed over: tags of packed answers are weak, be it by the door or by a proxy, and what
+/// comes back still names exactly one state of the resource.
 pub(super) fn matches(tags: &HeaderValue, etag: &HeaderValue) -> bool {
     let Ok(tags) = tags.to_str() else {
         return false;

@@ -37,7 +37,7 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
         vendor: "HawkFish".into(),
         product: "HawkFish".into(),
         protocol_features_supported: Some(ProtocolFeaturesSupported {
-            excerpt_query: Some(false),
+            excerpt_query: Some(true),
             expand_query: Some(Expand {
                 expand_all: Some(true),
                 levels: Some(true),
@@ -46,7 +46,8 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
                 no_links: Some(true),
             }),
             filter_query: Some(true),
-            include_origin_of_condition_query: Some(false),
+            include_origin_of_condition_query: Some(true),
+            multiple_http_requests: Some(true),
             only_member_query: Some(true),
             select_query: Some(true),
             top_skip_query: Some(true),
@@ -57,6 +58,7 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
         managers: at("Managers"),
         session_service: at("SessionService"),
         account_service: at("AccountService"),
+        certificate_service: at("CertificateService"),
         tasks: at("TaskService"),
         registries: at("Registries"),
         json_schemas: at("JsonSchemas"),

@@ -1,0 +1,100 @@
+//! What a manager speaks on its network: where, and whether.
+
+use hawkfish_core::inventory::System;
+use hawkfish_core::manager::ntp;
+use hawkfish_core::manager::{ManagerChange, interfaces};
+use hawkfish_redfish::model::manager_network_protocol::{
+    HTTPSProtocol, ManagerNetworkProtocol, ManagerNetworkProtocolPatch, NTPProtocol,
+    NTPProtocolPatch, Protocol, SSDProtocol,
+};
+use hawkfish_redfish::model::{OdataId, Prop};
+
+use super::healthy;
+use super::manager::flag;
+use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
+use crate::problem::Problem;
+
+/// Where SSDP is spoken (UPnP Device Architecture).
+const SSDP_PORT: i64 = 1900;
+
+/// `/redfish/v1/Managers/{system}/NetworkProtocol`
+pub(crate) const RESOURCE: Resource = Resource {
+    uri: "/redfish/v1/Managers/{system}/NetworkProtocol",
+    entity: "ManagerNetworkProtocol",
+    get: Some(|rq| Box::pin(read(rq))),
+    patch: Some(|rq| Box::pin(change(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// The host name of a manager, and with its domain where that is known.
+pub(super) fn names(rq: &Rq, system: &System) -> (Option<String>, Option<String>) {
+    if rq.hf.is_simulated(system) {
+        let name = interfaces::simulated_host_name(system.machine.key);
+        return (Some(name), None);
+    }
+    let Some(whole) = interfaces::host_name() else {
+        return (None, None);
+    };
+    match whole.split_once('.') {
+        Some((name, _)) => (Some(name.to_owned()), Some(whole)),
+        None => (Some(whole), None),
+    }
+}
+
+async fn read(rq: &Rq) -> Result<Content, Problem> {
+    let id = rq.id("system")?;
+    let system = rq.hf.system(&rq.ctx, &id)?;
+    let manager = rq.hf.manager(&rq.ctx, &id)?;
+    let reach = rq.service.reach();
+    let (host_name, fqdn) = names(rq, &system);
+    let port = |at: Option<std::net::SocketAddr>| Prop::or_null(at.map(|at| at.port().into()));
+    let certificates = || OdataId::new(format!("{}/HTTPS/Certificates", rq.uri()));
+    Content::of(&ManagerNetworkProtocol {
+        odata_id: rq.uri().to_owned(),
+        id: "NetworkProtocol".to_owned(),
+        name: "Network protocols".to_owned(),
+        host_name: Prop::or_null(host_name),
+        fqdn: Prop::or_absent(fqdn),
+        http: Some(Protocol {
+            protocol_enabled: Prop::Value(reach.http.is_some()),
+            port: port(reach.http),
+        }),
+        https: Some(HTTPSProtocol {
+            protocol_enabled: Prop::Value(reach.https.is_some()),
+            port: port(reach.https),
+            certificates: reach.identity.as_ref().map(|_| certificates()),
+        }),
+        ssdp: Some(SSDProtocol {
+            protocol_enabled: Prop::Value(reach.ssdp),
+            port: Prop::Value(SSDP_PORT),
+        }),
+        ntp: Some(NTPProtocol {
+            protocol_enabled: Prop::Value(manager.ntp_enabled),
+            port: Prop::Value(ntp::PORT.into()),
+            ntp_servers: Some(manager.ntp_servers.iter().map(ToString::to_string).collect()),
+        }),
+        status: Some(healthy()),
+        ..Default::default()
+    })
+}
+
+async fn change(rq: &Rq) -> Result<Outcome, Problem> {
+    let ManagerNetworkProtocolPatch { ntp } = rq.body()?;
+    let Some(NTPProtocolPatch {
+        protocol_enabled,
+        ntp_servers,
+    }) = ntp
+    else {
+        return Ok(Outcome::Done);
+    };
+    let change = ManagerChange {
+        ntp_enabled: flag(protocol_enabled, "/NTP/ProtocolEnabled")?,
+        ntp_servers: ntp_servers.map(|servers| servers.into_iter().flatten().collect()),
+        ..ManagerChange::default()
+    };
+    rq.hf
+        .update_manager(&rq.ctx, &rq.id("system")?, change)
+        .await?;
+    Ok(Outcome::Done)
+}
