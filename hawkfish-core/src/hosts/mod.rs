@@ -8,14 +8,18 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::app::HawkFish;
-use crate::backend::{Backend, Capabilities, Change, HostFacts, Machine};
+use crate::bios;
+use crate::backend::{
+    Backend, Capabilities, Cause, Change, HostFacts, Machine, MachineKey, Power,
+};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{HostId, ProjectId, SystemId};
 use crate::inventory::{HostStatus, System, system_id};
+use crate::logs::{self, Doing, Event, LogId, What};
 use crate::media;
-use crate::systems::rows;
+use crate::systems::{Lately, rows};
 use crate::volumes;
 
 /// How often the picture is held against what a backend says, in case an event was lost.
@@ -30,6 +34,25 @@ pub(crate) struct Host {
     /// One at a time turns what the backend tells into the picture, so that it stays in order.
     absorbing: tokio::sync::Mutex<()>,
     pub(crate) reconcile_at: std::sync::Mutex<Timestamp>,
+    /// What HawkFish is doing to machines right now, so that what follows from it is not taken for somebody else's doing.
+    doing: std::sync::Mutex<BTreeMap<MachineKey, Doing>>,
+}
+
+/// Holds what is being done to a machine until it is done.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Host>, MachineKey);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.doing.lock().expect("doing").remove(&self.1);
+    }
+}
+
+/// What backends told, as one picture for each machine and as what happened on the way to it.
+#[derive(Default)]
+struct Heard {
+    latest: BTreeMap<SystemId, (Machine, Power)>,
+    told: Vec<(LogId, What)>,
 }
 
 impl Host {
@@ -41,7 +64,18 @@ impl Host {
             capabilities,
             absorbing: tokio::sync::Mutex::default(),
             reconcile_at: std::sync::Mutex::new(Timestamp::UNIX_EPOCH),
+            doing: std::sync::Mutex::default(),
         }
+    }
+
+    /// Notes what is done to a machine for as long as the answer is kept. Only one thing is, because each system has a lock.
+    pub(crate) fn busy(self: &Arc<Self>, key: MachineKey, doing: Doing) -> Busy {
+        self.doing.lock().expect("doing").insert(key, doing);
+        Busy(Arc::clone(self), key)
+    }
+
+    fn doing(&self, key: MachineKey) -> Option<Doing> {
+        self.doing.lock().expect("doing").get(&key).copied()
     }
 }
 
@@ -60,13 +94,14 @@ impl HawkFish {
 
     /// Puts into the picture the systems that were there when HawkFish last ran, as last seen.
     pub(crate) async fn recall(&self) -> Result<()> {
-        let (systems, mut slots, mut volumes) = self
+        let (systems, mut slots, mut volumes, mut waiting) = self
             .store()
             .read(|conn| {
                 Box::pin(async move {
                     let systems = rows::load(conn).await?;
                     let slots = media::load(conn).await?;
-                    Ok((systems, slots, volumes::load(conn).await?))
+                    let volumes = volumes::load(conn).await?;
+                    Ok((systems, slots, volumes, bios::rows::load(conn).await?))
                 })
             })
             .await?;
@@ -77,6 +112,7 @@ impl HawkFish {
             };
             let kept = slots.remove(&row.id).unwrap_or_default();
             let volumes = volumes.remove(&row.id).unwrap_or_default();
+            let bios = waiting.remove(&row.id).unwrap_or_default();
             seen.entry(row.host.clone())
                 .or_default()
                 .push(row.machine.clone());
@@ -91,6 +127,8 @@ impl HawkFish {
                 media: kept.media,
                 verify: kept.verify,
                 volumes,
+                bios: Arc::new(bios),
+                lately: Lately::default(),
                 capabilities: host.capabilities.load_full(),
                 generation: 0,
             });
@@ -112,13 +150,18 @@ impl HawkFish {
     pub(crate) async fn reconcile(&self, host: &Arc<Host>) -> Result<()> {
         *host.reconcile_at.lock().expect("reconcile") = self.clock().now() + RECONCILE_EVERY;
         let _order = host.absorbing.lock().await;
-        // Told before the listing: the listing is newer.
-        host.backend.drain_changes();
+        // Told before the listing: the listing is newer, but does not say what happened.
+        let mut heard = Heard::default();
+        for change in host.backend.drain_changes() {
+            if let Change::Machine { machine, cause } = change {
+                self.hear(host, &mut heard, Arc::unwrap_or_clone(machine), &cause);
+            }
+        }
         let listed = match host.backend.machines().await {
             Ok(machines) => machines,
             Err(error) => {
                 if matches!(error.kind(), ErrorKind::Unavailable { .. }) {
-                    self.lost(host, error.message());
+                    self.lost(host, error.message()).await?;
                 }
                 return Err(error);
             }
@@ -151,7 +194,13 @@ impl HawkFish {
         }
         let ids: std::collections::BTreeSet<SystemId> =
             listed.iter().map(|m| system_id(m.key)).collect();
-        self.take_in(host, listed).await?;
+        for machine in listed {
+            self.hear(host, &mut heard, machine, &Cause::Seen);
+        }
+        // What was told of before and is not listed is gone by now.
+        heard.latest.retain(|id, _| ids.contains(id));
+        self.take_in(host, heard).await?;
+        self.back(host).await?;
         for system in self.inner.inventory.of_host(&host.id) {
             if !ids.contains(&system.id) {
                 self.gone(&system.id).await?;
@@ -164,26 +213,26 @@ impl HawkFish {
     pub(crate) async fn absorb(&self, host: &Arc<Host>) -> Result<()> {
         let reconnected = {
             let _order = host.absorbing.lock().await;
-            let mut latest: BTreeMap<SystemId, Machine> = BTreeMap::new();
+            let mut heard = Heard::default();
             let mut reconnected = false;
             for change in host.backend.drain_changes() {
                 match change {
                     Change::Machine { machine, cause } => {
                         tracing::debug!(host = %host.id, machine = %machine.key, cause = ?cause, power = ?machine.power, "a machine changed");
-                        latest.insert(system_id(machine.key), Arc::unwrap_or_clone(machine));
+                        self.hear(host, &mut heard, Arc::unwrap_or_clone(machine), &cause);
                     }
                     Change::Removed(key) => {
-                        latest.remove(&system_id(key));
+                        heard.latest.remove(&system_id(key));
                         self.gone(&system_id(key)).await?;
                     }
                     Change::Connected => reconnected = true,
                     Change::Lost(reason) => {
                         reconnected = false;
-                        self.lost(host, &reason);
+                        self.lost(host, &reason).await?;
                     }
                 }
             }
-            self.take_in(host, latest.into_values().collect()).await?;
+            self.take_in(host, heard).await?;
             reconnected
         };
         if reconnected {
@@ -198,11 +247,40 @@ impl HawkFish {
         // What was done may have something follow by time alone, sooner than `run` plans to look.
         self.inner.replan.notify_one();
         let _order = host.absorbing.lock().await;
-        self.take_in(host, vec![machine]).await
+        let mut heard = Heard::default();
+        self.hear(host, &mut heard, machine, &Cause::Verb);
+        self.take_in(host, heard).await
     }
 
-    /// Machines as they are now: stored if they differ from what is known, then shown.
-    async fn take_in(&self, host: &Arc<Host>, machines: Vec<Machine>) -> Result<()> {
+    /// Puts a machine where it was in what was heard, and finds out what happened to it since.
+    fn hear(&self, host: &Host, heard: &mut Heard, machine: Machine, cause: &Cause) {
+        let id = system_id(machine.key);
+        let system = self.inner.inventory.system(&Ctx::service(), &id).ok();
+        let before = match heard.latest.remove(&id) {
+            Some((before, power)) => Some((Arc::new(before), power)),
+            None => system
+                .as_ref()
+                .map(|system| (Arc::clone(&system.machine), system.machine.power)),
+        };
+        let mut power = machine.power;
+        if host.doing(machine.key) != Some(Doing::Power) {
+            self.note_cause(&id, &machine, cause);
+        }
+        // Of what was never seen before, nothing has happened yet.
+        if let Some((before, was)) = before {
+            power = was;
+            let doing = host.doing(machine.key);
+            let told = logs::tale(&mut power, &before, &machine, cause, doing, system.as_deref());
+            let log = LogId::System(id.clone());
+            heard.told.extend(told.into_iter().map(|what| (log.clone(), what)));
+        }
+        heard.latest.insert(id, (machine, power));
+    }
+
+    /// Machines as they are now: stored if they differ from what is known, with what happened to them, then shown.
+    async fn take_in(&self, host: &Arc<Host>, heard: Heard) -> Result<()> {
+        let Heard { latest, told } = heard;
+        let machines = latest.into_values().map(|(machine, _)| machine);
         let now = self.clock().now();
         let service = Ctx::service();
         // What was told just before the host was lost is as last seen, too.
@@ -219,7 +297,7 @@ impl HawkFish {
                 _ => changed.push(Arc::new(machine)),
             }
         }
-        if changed.is_empty() {
+        if changed.is_empty() && told.is_empty() {
             return Ok(());
         }
         // A system that is known keeps showing changes at once; the store follows within this call.
@@ -255,9 +333,19 @@ impl HawkFish {
                         )
                         .await?;
                     }
+                    for (log, what) in told {
+                        let event = Event {
+                            at: now,
+                            what,
+                            by: None,
+                        };
+                        logs::tell(tx, &log, event).await?;
+                    }
                     let mut kept = BTreeMap::new();
                     for id in fresh {
-                        kept.insert(id.clone(), rows::kept(tx, &id).await?);
+                        let (project, indicator) = rows::kept(tx, &id).await?;
+                        let waiting = bios::rows::get(tx, &id).await?;
+                        kept.insert(id, (project, indicator, waiting));
                     }
                     Ok(kept)
                 })
@@ -266,7 +354,7 @@ impl HawkFish {
         for machine in changed {
             let id = system_id(machine.key);
             // Known systems were changed above; a new one appears once it is stored.
-            let Some((project, indicator)) = stored.get(&id).cloned() else {
+            let Some((project, indicator, waiting)) = stored.get(&id).cloned() else {
                 continue;
             };
             self.inner.inventory.put(System {
@@ -280,6 +368,8 @@ impl HawkFish {
                 media: BTreeMap::new(),
                 verify: BTreeMap::new(),
                 volumes: BTreeMap::new(),
+                bios: Arc::new(waiting),
+                lately: Lately::default(),
                 capabilities: host.capabilities.load_full(),
                 generation: 0,
             });
@@ -298,19 +388,11 @@ impl HawkFish {
         Ok(())
     }
 
-    fn lost(&self, host: &Arc<Host>, reason: &str) {
-        let facts = self
-            .inner
-            .inventory
-            .host(&host.id)
-            .map(|h| h.facts)
-            .unwrap_or_default();
-        if self
-            .inner
-            .inventory
-            .host(&host.id)
-            .is_some_and(|h| h.reachable)
-        {
+    async fn lost(&self, host: &Arc<Host>, reason: &str) -> Result<()> {
+        let known = self.inner.inventory.host(&host.id);
+        let was_reachable = known.as_ref().is_some_and(|h| h.reachable);
+        let facts = known.map(|h| h.facts).unwrap_or_default();
+        if was_reachable {
             tracing::warn!(host = %host.id, reason, "the host does not answer");
         }
         self.inner.inventory.set_host(HostStatus {
@@ -319,10 +401,49 @@ impl HawkFish {
             reason: Some(reason.to_owned()),
             facts,
         });
-        for system in self.inner.inventory.of_host(&host.id) {
+        let systems = self.inner.inventory.of_host(&host.id);
+        for system in &systems {
             self.inner
                 .inventory
                 .update(&system.id, |s| s.reachable = false);
         }
+        if !was_reachable {
+            return Ok(());
+        }
+        let host = host.id.clone();
+        let logs = systems.into_iter().map(|system| LogId::System(system.id.clone()));
+        self.tell_all(logs.collect(), What::HostLost { host }).await
+    }
+
+    /// Tells those systems of a host whose logs say that it was lost, also before a restart, that it is back.
+    async fn back(&self, host: &Arc<Host>) -> Result<()> {
+        let systems = self.inner.inventory.of_host(&host.id);
+        let logs = systems
+            .into_iter()
+            .map(|system| LogId::System(system.id.clone()))
+            .filter(|log| self.store().logs().says_lost(log));
+        let host = host.id.clone();
+        self.tell_all(logs.collect(), What::HostBack { host }).await
+    }
+
+    async fn tell_all(&self, logs: Vec<LogId>, what: What) -> Result<()> {
+        if logs.is_empty() {
+            return Ok(());
+        }
+        let event = Event {
+            at: self.clock().now(),
+            what,
+            by: None,
+        };
+        self.store()
+            .write(move |tx: &mut Tx| {
+                Box::pin(async move {
+                    for log in logs {
+                        logs::tell(tx, &log, event.clone()).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! It is fed by what backends tell and by what verbs return, and it remembers what was last seen of a host that cannot be reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
 
 use crate::backend::{Capabilities, HostFacts, Machine, MachineKey};
+use crate::bios::Bios;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::id::{DiskToken, HostId, ProjectId, SlotId, SystemId};
 use crate::media::MediaRecord;
+use crate::systems::Lately;
 
 /// A machine as users see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,9 @@ pub struct System {
     pub verify: BTreeMap<SlotId, bool>,
     /// What people call the disks that HawkFish made.
     pub volumes: BTreeMap<DiskToken, String>,
+    /// What waits for its firmware.
+    pub bios: Arc<Bios>,
+    pub(crate) lately: Lately,
     /// What its backend can do.
     pub capabilities: Arc<Capabilities>,
     /// Grows with every change of anything here.
@@ -61,6 +66,8 @@ pub struct HostStatus {
 pub struct Inventory {
     systems: RwLock<BTreeMap<SystemId, Arc<System>>>,
     hosts: RwLock<BTreeMap<HostId, HostStatus>>,
+    /// Systems that are to be started when they are off.
+    to_restart: RwLock<BTreeSet<SystemId>>,
     generation: AtomicU64,
     membership: AtomicU64,
 }
@@ -122,6 +129,7 @@ impl Inventory {
         let mut systems = self.systems.write().expect("inventory");
         system.generation = self.next();
         let system = Arc::new(system);
+        self.note_restart(&system);
         if systems
             .insert(system.id.clone(), Arc::clone(&system))
             .is_none_or(|old| old.project != system.project)
@@ -148,8 +156,30 @@ impl Inventory {
         if differs {
             next.generation = self.next();
         }
+        if !Arc::ptr_eq(&next.bios, &slot.bios) {
+            self.note_restart(&next);
+        }
         *slot = Arc::new(next);
         Some(Arc::clone(slot))
+    }
+
+    /// Systems that are to be started when they are off.
+    pub(crate) fn to_restart(&self) -> Vec<SystemId> {
+        let ids = self.to_restart.read().expect("inventory");
+        ids.iter().cloned().collect()
+    }
+
+    fn note_restart(&self, system: &System) {
+        let waits = system.bios.restart_until.is_some();
+        let is_noted = self.to_restart.read().expect("inventory").contains(&system.id);
+        if waits != is_noted {
+            let mut ids = self.to_restart.write().expect("inventory");
+            if waits {
+                ids.insert(system.id.clone());
+            } else {
+                ids.remove(&system.id);
+            }
+        }
     }
 
     /// Takes a system out of the picture.

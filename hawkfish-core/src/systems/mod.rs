@@ -1,6 +1,7 @@
 //! What is done to a system: its power, its boot, its set-up. Each verb checks, calls the backend, and has the change in the picture and in
 //! the store before it answers.
 
+mod cause;
 pub mod power;
 pub(crate) mod rows;
 
@@ -15,8 +16,11 @@ use crate::db::Tx;
 use crate::error::{Error, Invalid, Result};
 use crate::id::{BootOptionId, SystemId};
 use crate::inventory::System;
+use crate::logs::{self, Ask, Doing, Event, LogId, What};
 use crate::tasks::{NewTask, Task};
 
+pub use cause::ResetCause;
+pub(crate) use cause::Lately;
 pub use power::ResetType;
 
 /// The kind of a task that cuts the power of a system and turns it on again.
@@ -62,9 +66,20 @@ impl HawkFish {
             return Err(Error::unavailable("The host does not answer."));
         }
         let steps = power::plan(system.machine.power, reset)?;
+        // What waits for the firmware comes with a cold start only.
+        let steps = match steps.as_slice() {
+            [Step::Reset] if system.wants_cold_start() => vec![Step::ForceOff, Step::Start],
+            [Step::Restart] if system.wants_cold_start() => vec![Step::Shutdown],
+            _ => steps,
+        };
         tracing::info!(system = %id, reset = reset.as_str(), steps = ?steps, "resetting");
+        if !steps.is_empty() {
+            let again = reset == ResetType::GracefulRestart && steps == [Step::Shutdown];
+            self.restart_when_off(&system, again).await?;
+        }
         match steps.as_slice() {
             [] => {}
+            [Step::Start] => self.start_cold(id).await?,
             [step] => self.step(&system, *step).await?,
             // More than one step: the intent is stored first, so that a crash does not leave the system off.
             steps => {
@@ -72,12 +87,36 @@ impl HawkFish {
                 self.power_cycle(ctx, &system).await?;
             }
         }
+        match steps.last() {
+            Some(Step::Start) if reset == ResetType::PushPowerButton => {
+                self.note_command(id, ResetCause::PowerButton);
+            }
+            Some(Step::Start | Step::Reset) => self.note_command(id, ResetCause::Command),
+            Some(Step::Restart) => self.note_asked(id),
+            _ => {}
+        }
         self.system(ctx, id)
     }
 
-    async fn step(&self, system: &System, step: Step) -> Result<()> {
+    pub(crate) async fn step(&self, system: &System, step: Step) -> Result<()> {
         let host = self.host(&system.host)?;
+        let _busy = host.busy(system.machine.key, Doing::Power);
         let machine = host.backend.step(system.machine.key, step).await?;
+        let asked = match step {
+            Step::Shutdown => Some(Ask::ShutDown),
+            Step::Restart => Some(Ask::Restart),
+            Step::PowerButton => Some(Ask::PowerButton),
+            Step::Nmi => Some(Ask::Interrupt),
+            _ => None,
+        };
+        if let Some(ask) = asked {
+            let event = Event {
+                at: self.clock().now(),
+                what: What::Asked(ask),
+                by: None,
+            };
+            logs::tell_soon(self.store(), &LogId::System(system.id.clone()), event);
+        }
         self.saw(&host, machine).await
     }
 
@@ -97,7 +136,7 @@ impl HawkFish {
             )
             .await?;
         let result = match self.step(system, Step::ForceOff).await {
-            Ok(()) => self.step(system, Step::Start).await,
+            Ok(()) => self.start_cold(&system.id).await,
             Err(error) => Err(error),
         };
         self.tasks().handle(&task.id).finish(result.clone()).await?;
@@ -115,7 +154,10 @@ impl HawkFish {
         let host = self.host(&system.host)?;
         let machine = host.backend.machine(system.machine.key).await?;
         if machine.power == Power::Off {
-            self.step(&system, Step::Start).await
+            self.saw(&host, machine).await?;
+            self.start_cold(&id).await?;
+            self.note_command(&id, ResetCause::Command);
+            Ok(())
         } else {
             self.saw(&host, machine).await
         }
@@ -181,6 +223,7 @@ impl HawkFish {
         let SystemChange { setup, indicator } = change;
         check(system, &setup)?;
         let host = self.host(&system.host)?;
+        let _busy = host.busy(system.machine.key, Doing::Setup);
         if !setup.is_empty() {
             let machine = host.backend.setup(system.machine.key, &setup).await?;
             self.saw(&host, machine).await?;
@@ -231,6 +274,11 @@ fn undo(machine: &Machine, setup: &Setup) -> Setup {
             .nic_link
             .keys()
             .filter_map(|name| Some((name.clone(), machine.hardware.nic(name)?.link_up)))
+            .collect(),
+        knobs: setup
+            .knobs
+            .keys()
+            .filter_map(|knob| Some((*knob, machine.firmware.setting(*knob)?.next)))
             .collect(),
     }
 }
