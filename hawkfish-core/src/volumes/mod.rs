@@ -142,7 +142,11 @@ impl HawkFish {
 
     async fn run_make(&self, task: &TaskId, id: &SystemId, making: &Making) {
         let handle = self.tasks().handle(task);
-        let result = self.make(id, making).await;
+        let result = tokio::select! {
+            made = self.make(id, making) => made,
+            // The task stays as it is, to be taken up at the next start.
+            () = self.inner.closing.cancelled() => return,
+        };
         if let Err(error) = &result {
             tracing::warn!(system = %id, bytes = making.bytes, error = ?error, "a volume could not be made");
         }
@@ -219,7 +223,10 @@ impl HawkFish {
 
     async fn run_delete(&self, task: &TaskId, id: &SystemId, token: &DiskToken) {
         let handle = self.tasks().handle(task);
-        let result = self.delete(id, token).await;
+        let result = tokio::select! {
+            deleted = self.delete(id, token) => deleted,
+            () = self.inner.closing.cancelled() => return,
+        };
         if let Err(error) = &result {
             tracing::warn!(system = %id, token = %token, error = ?error, "a volume could not be deleted");
         }

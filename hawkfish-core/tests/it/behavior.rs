@@ -4,6 +4,7 @@
 //! plainly; where a fixture has no such guest, the behaviour has nothing to say.
 
 mod boot;
+mod disks;
 mod media;
 mod power;
 mod telling;
@@ -19,7 +20,7 @@ use hawkfish_core::backend::{
 use hawkfish_core::error::{Conflict, Error, ErrorKind, Result};
 use hawkfish_core::id::SlotId;
 
-pub(crate) use self::{boot::*, media::*, power::*, telling::*};
+pub(crate) use self::{boot::*, disks::*, media::*, power::*, telling::*};
 
 /// How a guest behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,11 @@ pub(crate) trait Fixture: Send + Sync {
     /// What was booted since the machine was started, as its guests told it; `None`, if guests here do not tell.
     async fn boots(&self, key: MachineKey) -> Option<Vec<BootTarget>>;
 
+    /// Serial numbers and sizes of the disks that the guest sees, as it told when it was up; `None`, if guests here do not tell.
+    async fn disks_seen(&self, _key: MachineKey) -> Option<Vec<(String, u64)>> {
+        None
+    }
+
     /// A medium that boots.
     async fn medium(&self) -> MediaSource;
 
@@ -94,6 +100,9 @@ macro_rules! behavior_suite {
             a_change_made_by_others_is_told
             a_continuous_override_holds_until_it_is_taken_away
             a_deaf_guest_may_refuse_to_shut_down
+            a_disk_grows_and_does_not_shrink
+            a_disk_made_for_a_running_machine_is_there_at_once
+            a_disk_that_cannot_be_made_leaves_nothing_behind
             a_guest_restarts_when_asked
             a_host_that_does_not_answer_is_unavailable
             a_machine_that_is_off_can_only_be_started
@@ -102,6 +111,7 @@ macro_rules! behavior_suite {
             a_medium_inserted_into_a_running_machine_is_there_at_once
             a_medium_stays_over_restarts_until_it_is_ejected
             a_medium_that_cannot_be_attached_leaves_the_slot_empty
+            a_new_disk_is_there_at_the_next_start_and_stays_until_it_is_deleted
             a_paused_machine_goes_on_where_it_was
             a_polite_guest_shuts_down_when_asked
             a_reset_boots_anew
@@ -110,6 +120,7 @@ macro_rules! behavior_suite {
             an_impossible_setup_is_refused_and_changes_nothing
             an_unknown_machine_or_slot_is_not_found
             changes_are_told_in_order_and_end_with_what_is
+            firmware_is_replaced_at_the_next_reset
             machines_are_listed_in_the_order_of_their_keys
             once_holds_for_exactly_the_next_reset
             once_holds_for_exactly_the_next_start

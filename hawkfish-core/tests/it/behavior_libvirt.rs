@@ -163,6 +163,11 @@ impl Lab {
         let home = home.to_str().expect("text").to_owned();
         let uri = lab(&["up", &home]);
         let uri = uri.trim();
+        let pool = folder.path().join("pool");
+        std::fs::create_dir(&pool).expect("a folder");
+        let pool = pool.to_str().expect("text");
+        let make = ["virsh", &home, "pool-create-as", "default", "dir", "--target", pool];
+        lab(&make);
         Some(Self {
             backend: open(uri).await,
             folder,
@@ -269,6 +274,18 @@ impl Fixture for Lab {
             other => panic!("nobody asked to boot {other:?}"),
         });
         Some(targets.collect())
+    }
+
+    async fn disks_seen(&self, key: MachineKey) -> Option<Vec<(String, u64)>> {
+        let serial = self.serial(key);
+        let told = serial.rsplit("HAWKFISH-GUEST ").next()?.lines().next()?;
+        let told: serde_json::Value = serde_json::from_str(told.trim()).ok()?;
+        let disks = told["disks"].as_array()?.iter();
+        let seen = disks.filter_map(|disk| {
+            let serial = disk["serial"].as_str().unwrap_or_default().to_owned();
+            Some((serial, disk["bytes"].as_u64()?))
+        });
+        Some(seen.collect())
     }
 
     async fn medium(&self) -> MediaSource {

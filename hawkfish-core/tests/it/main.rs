@@ -13,3 +13,4 @@ mod rig;
 mod sim;
 mod sim_props;
 mod systems;
+mod volumes;

@@ -9,13 +9,13 @@ use hawkfish_core::accounts::HashCost;
 use hawkfish_core::app::{Builder, HawkFish};
 use hawkfish_core::backend::sim::{SimBackend, SimSettings};
 use hawkfish_core::backend::{
-    Backend, Capabilities, Change, HostFacts, Insert, Machine, MachineKey, Setup, Step,
+    Backend, Capabilities, Change, Disk, HostFacts, Insert, Machine, MachineKey, NewDisk, Setup, Step,
 };
 use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::entropy::SeededEntropy;
 use hawkfish_core::error::{Error, Result};
-use hawkfish_core::id::{HostId, SlotId, SystemId};
+use hawkfish_core::id::{DiskToken, HostId, SlotId, SystemId};
 use hawkfish_core::inventory::System;
 use jiff::Timestamp;
 
@@ -25,8 +25,18 @@ pub(crate) struct Rack {
     pub sim: Arc<SimBackend>,
     /// Never comes back from starting a machine: what a crash looks like from here.
     pub dies_at_start: AtomicBool,
+    /// Never comes back from making a disk.
+    pub dies_at_disk: AtomicBool,
     /// Refuses to attach what was fetched.
     pub refuses_media: AtomicBool,
+}
+
+impl Rack {
+    /// The disks of a machine as the simulator has them, whatever HawkFish knows.
+    pub(crate) async fn sim_disks(&self, key: MachineKey) -> Vec<Disk> {
+        let machine = self.sim.machine(key).await.unwrap();
+        machine.storage.disks.clone()
+    }
 }
 
 #[async_trait]
@@ -63,6 +73,22 @@ impl Backend for Rack {
     }
     async fn eject(&self, key: MachineKey, slot: &SlotId) -> Result<Machine> {
         self.sim.eject(key, slot).await
+    }
+    async fn make_disk(&self, key: MachineKey, disk: &NewDisk) -> Result<Machine> {
+        if self.dies_at_disk.load(Ordering::Acquire) {
+            self.sim.make_disk(key, disk).await?;
+            std::future::pending::<()>().await;
+        }
+        self.sim.make_disk(key, disk).await
+    }
+    async fn delete_disk(&self, key: MachineKey, token: &DiskToken) -> Result<Machine> {
+        self.sim.delete_disk(key, token).await
+    }
+    async fn grow_disk(&self, key: MachineKey, token: &DiskToken, bytes: u64) -> Result<Machine> {
+        self.sim.grow_disk(key, token, bytes).await
+    }
+    async fn lay_firmware(&self, key: MachineKey, version: &str) -> Result<Machine> {
+        self.sim.lay_firmware(key, version).await
     }
     async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>> {
         self.sim.console_log(key).await
@@ -118,6 +144,7 @@ impl Rig {
         let rack = Arc::new(Rack {
             sim,
             dies_at_start: false.into(),
+            dies_at_disk: false.into(),
             refuses_media: false.into(),
         });
         let builder = HawkFish::builder()

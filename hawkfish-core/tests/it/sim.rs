@@ -655,3 +655,31 @@ async fn a_hundred_thousand_machines_are_one_rack() {
     assert_eq!(backend.machine(key).await.unwrap().power, Power::On);
     assert_eq!(clock.now(), Timestamp::from_second(86_400).unwrap());
 }
+
+#[tokio::test]
+async fn nothing_is_booted_through_a_cable_that_is_unplugged() {
+    let rack = Rack::with(Guest::default());
+    let nics: Vec<String> = rack.now().await.hardware.nics.iter().map(|nic| nic.name.clone()).collect();
+    let pxe = Setup {
+        over: Some(Some(BootOverride {
+            target: BootTarget::Pxe,
+            once: true,
+        })),
+        nic_link: nics.iter().map(|name| (name.clone(), false)).collect(),
+        ..Setup::default()
+    };
+    rack.backend.setup(rack.key, &pxe).await.unwrap();
+    rack.step(Step::Start).await;
+    rack.pass(60);
+    let console = rack.console().await;
+    assert!(!console.contains("HAWKFISH-BOOT target=Pxe"), "{console}");
+    assert!(console.contains("HAWKFISH-BOOT target=Hdd"), "{console}");
+
+    // Who was seen without a cable is without one after HawkFish has come back.
+    let seen = rack.now().await;
+    assert!(seen.hardware.nics.iter().all(|nic| !nic.link_up));
+    let kept = serde_json::to_string(&seen).unwrap();
+    let again = Rack::with(Guest::default());
+    again.backend.restore(&[serde_json::from_str(&kept).unwrap()]);
+    assert_eq!(again.now().await.hardware, seen.hardware);
+}

@@ -70,6 +70,7 @@ fn setup() -> impl Strategy<Value = Setup> {
                 http_uri: http_uri.map(|uri| uri.map(str::to_owned)),
                 asset_tag,
                 autostart,
+                ..Setup::default()
             },
         )
 }

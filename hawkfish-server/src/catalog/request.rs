@@ -31,6 +31,8 @@ pub struct Rq {
     pub(super) route: Route,
     pub(super) method: Method,
     pub(super) body: Map<String, Value>,
+    /// What the body said about itself rather than about the resource.
+    pub(super) annotations: Map<String, Value>,
 }
 
 impl Rq {
@@ -85,6 +87,29 @@ impl Rq {
         &self.body
     }
 
+    /// When the caller wants it done (`@Redfish.OperationApplyTime`), one of `supported`; `None` where nothing is said.
+    ///
+    /// # Errors
+    /// 400 for anything else.
+    pub fn apply_time(&self, supported: &[&'static str]) -> Result<Option<&'static str>, Problem> {
+        const NAME: &str = "@Redfish.OperationApplyTime";
+        let Some(wanted) = self.annotations.get(NAME) else {
+            return Ok(None);
+        };
+        let known = supported
+            .iter()
+            .find(|known| wanted.as_str() == Some(known));
+        known.copied().map(Some).ok_or_else(|| {
+            let shown = match wanted.as_str() {
+                Some(text) => text.chars().take(64).collect(),
+                None => wanted.to_string().chars().take(64).collect::<String>(),
+            };
+            let args = [shown.as_str(), NAME];
+            Problem::base(StatusCode::BAD_REQUEST, "PropertyValueNotInList", &args)
+                .related(&format!("/{NAME}"))
+        })
+    }
+
     /// The request as a task may show it: without secrets.
     #[must_use]
     pub fn payload(&self) -> RequestPayload {
@@ -119,6 +144,7 @@ impl Rq {
             route,
             method: Method::GET,
             body: Map::new(),
+            annotations: Map::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use hawkfish_core::id::TaskId;
 
 use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
 use crate::problem::Problem;
+use crate::resource::volume;
 
 /// Monitors that have told their end.
 pub type Told = Mutex<HashSet<TaskId>>;
@@ -48,7 +49,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     }
     Ok(Content::Answer(match &task.failure {
         Some(failure) => Outcome::Failed(Error::from(failure).into()),
-        None => Outcome::Done,
+        None => volume::outcome(rq, &task)?,
     }))
 }
 
