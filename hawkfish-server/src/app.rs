@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 use crate::HawkFish;
 use crate::catalog::{Catalog, Resource};
 use crate::respond::{Validated, Validation};
+use crate::ssdp::Switch;
 use crate::tls::{Identity, NameIn};
 use crate::{layers, resource};
 
@@ -76,8 +77,10 @@ pub struct Reach {
     pub https: Option<SocketAddr>,
     /// Where plain HTTP is answered.
     pub http: Option<SocketAddr>,
-    /// Whether the service makes itself known by SSDP.
-    pub ssdp: bool,
+    /// Whether the service makes itself known by SSDP; none where it cannot.
+    pub ssdp: Option<Arc<Switch>>,
+    /// Whether clients are asked for certificates.
+    pub asks_clients: bool,
     /// The certificate in use, where TLS is spoken.
     pub identity: Option<Arc<Identity>>,
 }

@@ -17,6 +17,7 @@ use hawkfish_core::outgoing::Policy;
 use crate::HawkFish;
 use crate::app::{App, Options};
 use crate::settings::{BackendChoice, Settings};
+use crate::tls::ClientAuthorities;
 
 /// What was put together.
 #[derive(Clone, Debug)]
@@ -75,6 +76,13 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
     hf.start_running();
     let options = Options {
         time_limit: Duration::from_secs(settings.request_timeout_seconds),
+        origins: settings.door.origins.clone(),
+        require_if_match: settings.door.require_if_match,
+        client_certificates: settings
+            .door
+            .clients
+            .as_ref()
+            .map(ClientAuthorities::what_is_made),
         ..Options::default()
     };
     Ok(Assembled {

@@ -1,8 +1,11 @@
 //! The door: everything that happens to every request, in order, in this one file.
 //!
-//! From the outside in: `arrive` names the request, finds its place in the catalog, opens its span and puts on the headers that every answer has;
-//! `survive` turns a panic into an answer; `hurry` bounds the time; `recognise` finds out who is asking. TLS is outside of all this, in
+//! From the outside in: `pack` makes answers smaller for who can unpack them; `arrive` names the request, finds its place in the catalog, opens its span,
+//! holds its origin against the operator's list and puts on the headers that every answer has; `survive` turns a panic into an answer; `hurry` bounds the time; `recognise` finds out who is asking. TLS is outside of all this, in
 //! `serve.rs`; bounds on the body are the catalog's, which alone knows whether a body is wanted.
+
+mod origin;
+mod pack;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -29,7 +32,9 @@ use tracing::Instrument as _;
 use crate::app::Shared;
 use crate::catalog::{Asked, Catalog, plain_path};
 use crate::problem::Problem;
-use crate::respond;
+
+pub use self::origin::{Allowed, NotAnOrigin, Origins};
+use self::origin::{Page, is_question, yes};
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,6 +49,11 @@ pub struct Peer {
     /// Whether the connection is encrypted.
     pub tls: bool,
 }
+
+/// Whose certificate the client of a connection has shown (mutual TLS): the user name in it. The socket puts it into the request's extensions once the
+/// certificate is verified.
+#[derive(Clone, Debug)]
+pub struct Certified(pub Arc<str>);
 
 /// A stage of the stack.
 trait Stage<R>:
@@ -82,6 +92,7 @@ pub(crate) fn stack(
         })
     };
     ServiceBuilder::new()
+        .layer(layer_fn(pack::pack))
         .layer(layer_fn(|inner| arrive(shared.clone(), inner)))
         .layer(layer_fn(survive))
         .layer(layer_fn(|inner| hurry(shared.clone(), inner)))
@@ -115,6 +126,8 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Requ
                 .uri
                 .path_and_query()
                 .map_or(0, |all| all.as_str().len());
+            let page = shared.options.origins.page(&parts);
+            let question = is_question(&parts);
             let asked = Box::new(Asked {
                 ctx: Ctx::anonymous(id, peer.map(|peer| peer.address)),
                 parts,
@@ -125,12 +138,16 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Requ
             let mut response = if long > shared.options.uri_limit {
                 Problem::base(StatusCode::URI_TOO_LONG, "InvalidURI", &["(too long)"])
                     .into_response("", None)
+            } else if question && matches!(page, Page::Listed(_)) {
+                // Browsers ask without credentials.
+                yes()
+            } else if !reads && page == Page::Foreign {
+                Problem::base(StatusCode::FORBIDDEN, "HeaderInvalid", &["Origin"])
+                    .into_response("", None)
             } else {
                 inner.oneshot(asked).instrument(span.clone()).await?
             };
-            if method == Method::HEAD {
-                respond::behead(&mut response);
-            }
+            shared.options.origins.tell(&page, &mut response);
             let status = response.status();
             finish(&shared, &mut response, shown.ok(), peer);
             let microseconds = began.elapsed().as_micros();
@@ -158,10 +175,12 @@ fn finish(
     headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    );
+    // A page of ours brings its own.
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     if peer.is_some_and(|peer| peer.tls) {
         headers.insert(
             STRICT_TRANSPORT_SECURITY,
@@ -225,7 +244,9 @@ fn recognise(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<B
                 .route
                 .as_ref()
                 .is_some_and(|route| shared.catalog.is_open(route, &asked.parts.method));
-            match authenticate(&shared, &asked.parts.headers, &asked.ctx, open).await {
+            let certified = asked.parts.extensions.get::<Certified>().cloned();
+            let headers = &asked.parts.headers;
+            match authenticate(&shared, headers, certified, &asked.ctx, open).await {
                 Ok(Some(known)) => {
                     asked.password_change = known.password_change;
                     asked.ctx = known.ctx;
@@ -243,11 +264,12 @@ struct Known {
     password_change: bool,
 }
 
-/// Who is asking, by session token or by name and password. Where nobody needs to be known, wrong credentials do no harm and passwords are not
+/// Who is asking: by session token, else by name and password, else by the certificate of the connection. Where nobody needs to be known, wrong credentials do no harm and passwords are not
 /// looked at, so that an old token does not stand in the way of a new session.
 async fn authenticate(
     shared: &Shared,
     headers: &HeaderMap,
+    certified: Option<Certified>,
     nobody: &Ctx,
     open: bool,
 ) -> Result<Option<Known>, Error> {
@@ -274,11 +296,19 @@ async fn authenticate(
     if open {
         return Ok(None);
     }
+    let accounts = shared.hf.accounts();
+    if let Some(Certified(name)) = certified.filter(|_| !headers.contains_key(AUTHORIZATION)) {
+        let account = accounts
+            .by_name(&name)
+            .filter(|account| account.enabled && !account.locked)
+            .ok_or_else(unknown)?;
+        let privileges = accounts.privileges(&account);
+        return Ok(Some(known(nobody, &account, privileges, None)));
+    }
     let (name, password) = headers
         .get(AUTHORIZATION)
         .and_then(basic)
         .ok_or_else(unknown)?;
-    let accounts = shared.hf.accounts();
     if accounts.policy().basic_auth == BasicAuth::Disabled {
         return Err(unknown());
     }

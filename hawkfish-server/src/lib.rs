@@ -9,10 +9,13 @@ pub mod banner;
 pub mod catalog;
 pub mod layers;
 pub mod problem;
+pub mod redirect;
 pub mod resource;
 pub mod respond;
 pub mod serve;
 pub mod settings;
+pub mod ssdp;
+pub mod telling;
 pub mod tls;
 
 pub use app::{App, Options};

@@ -1,24 +1,27 @@
 //! On a socket: accepting connections, TLS, bounds, and a graceful end.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use axum::body::Body;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use crate::app::App;
-use crate::layers::Peer;
+use crate::layers::{Certified, Peer};
+use crate::redirect::{self, Port};
 
 /// How long a client may take to say what it wants.
 const HEADER_TIME: Duration = Duration::from_secs(30);
@@ -124,13 +127,8 @@ async fn connection(
         address: client.ip().to_canonical(),
         tls: acceptor.is_some(),
     };
-    let service =
-        TowerToHyperService::new(app.map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            request
-        }));
     let Some(acceptor) = acceptor else {
-        let serving = server.serve_connection(TokioIo::new(stream), service);
+        let serving = server.serve_connection(TokioIo::new(stream), service(app, peer, None));
         return watcher.watch(serving.into_owned()).await;
     };
     let mut first = [0];
@@ -138,8 +136,8 @@ async fn connection(
         // A TLS client says hello with a record of type 22; a letter is somebody who speaks plain HTTP.
         let read = stream.peek(&mut first).await?;
         if read == 1 && first[0].is_ascii_uppercase() {
-            let mut stream = stream;
-            refuse_plain(&mut stream).await?;
+            let https = stream.local_addr()?;
+            redirect::answer(TokioIo::new(stream), https, Port::Tls).await;
             return Ok(None);
         }
         acceptor.accept(stream).await.map(Some)
@@ -151,25 +149,40 @@ async fn connection(
     match shaken {
         None => Ok(()),
         Some(stream) => {
+            let certified = certified(&app, &stream);
+            let service = service(app, peer, certified);
             let serving = server.serve_connection(TokioIo::new(stream), service);
             watcher.watch(serving.into_owned()).await
         }
     }
 }
 
-/// Tells somebody who speaks plain HTTP to the TLS port what is the matter. Nothing that was sent is looked at: it came unprotected.
-async fn refuse_plain(stream: &mut TcpStream) -> io::Result<()> {
-    use hawkfish_redfish::{error::RedfishError, message::base};
-    let mut message = base("AccessDenied", &["this port without TLS"]);
-    message.resolution = "Use https.".to_owned();
-    let body = serde_json::to_string(&RedfishError::from(message))?;
-    let answer = format!(
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nOData-Version: 4.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    // What the client has sent so far is taken in, so that closing does not reset the connection before the answer is read.
-    let mut sent = [0; 4096];
-    let _ = stream.try_read(&mut sent);
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await
+/// The service, told who is at the other end of the connection.
+fn service(
+    app: App,
+    peer: Peer,
+    certified: Option<Certified>,
+) -> TowerToHyperService<
+    impl Clone
+    + tower::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>,
+> {
+    TowerToHyperService::new(app.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        if let Some(certified) = &certified {
+            request.extensions_mut().insert(certified.clone());
+        }
+        request
+    }))
+}
+
+/// Whose certificate the client has shown.
+fn certified(app: &App, stream: &TlsStream<TcpStream>) -> Option<Certified> {
+    let certificates = app.options().client_certificates?;
+    let (_, connection) = stream.get_ref();
+    let shown = connection.peer_certificates()?.first()?;
+    let name = certificates.name_in.of(shown);
+    if name.is_none() {
+        tracing::info!("a client's certificate is good but holds no user name");
+    }
+    name.map(Certified)
 }

@@ -11,8 +11,10 @@ use std::str::FromStr;
 
 use hawkfish_core::outgoing::Rule;
 
+mod door;
 mod sources;
 
+pub use self::door::Door;
 use self::sources::{from_environment, from_file, from_flags, nearest};
 
 /// A setting.
@@ -119,6 +121,41 @@ pub const KEYS: &[Key] = &[
         "SIZE",
         "Largest image, such as 700M or 32G [default: 32G]",
     ),
+    many(
+        "cors-origin",
+        "ORIGIN|*",
+        "Let web pages of this origin, such as https://ui.example, talk to the service",
+    ),
+    one(
+        "require-if-match",
+        "yes|no",
+        "Refuse a PATCH or DELETE that does not say by If-Match what it was made for [default: no]",
+    ),
+    one(
+        "http-redirect",
+        "ADDRESS:PORT",
+        "Where to answer plain HTTP, too: with the way to https, and nothing else",
+    ),
+    many(
+        "client-ca",
+        "FILE",
+        "PEM certificates of authorities whose certificates tell who a client is",
+    ),
+    one(
+        "client-certificates",
+        "optional|required",
+        "Whether clients may do without one, where there is a client-ca [default: optional]",
+    ),
+    one(
+        "client-name-in",
+        "CommonName|UserPrincipalName",
+        "What of a client's certificate is the user name [default: CommonName]",
+    ),
+    one(
+        "ssdp",
+        "yes|no",
+        "Let clients on the network find the service by SSDP [default: no]",
+    ),
     one(
         "max-connections",
         "N",
@@ -204,6 +241,8 @@ pub struct Settings {
     pub media_cas: Vec<PathBuf>,
     /// Largest image, bytes.
     pub media_max_bytes: u64,
+    /// What can be chosen about the door.
+    pub door: Door,
     /// Most connections.
     pub max_connections: usize,
     /// Longest time for a request, seconds.
@@ -349,6 +388,7 @@ impl Settings {
             media_max_bytes: bytes(text(found, "media-max-size", "32G")).ok_or_else(|| {
                 wrong(found, "media-max-size", "it is no size such as 700M or 32G")
             })?,
+            door: Door::of(found)?,
             max_connections: match parsed(found, "max-connections", "1024", "it is no number")? {
                 0 => return Err(wrong(found, "max-connections", "nobody could connect")),
                 some => some,

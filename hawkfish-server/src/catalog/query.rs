@@ -1,13 +1,14 @@
 //! What a GET with query parameters answers: the one place where they are evaluated, for every resource.
 //!
-//! The order is that of DSP0266, "Query parameters": `only`, then `$filter`, `$skip` and `$top` choose members; `$expand` brings in what is linked; `$select`
-//! leaves out the rest. Whatever is brought in is read through the catalog, as the caller may see it; what may not be seen stays a link.
+//! The order is that of DSP0266, "Query parameters": `only`, then `$filter`, `$skip` and `$top` choose members; `$expand` brings in what is linked,
+//! `includeoriginofcondition` what caused an entry of a log; `excerpt` and then `$select` leave out the rest. Whatever is brought in is read through the
+//! catalog, as the caller may see it; what may not be seen stays a link.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use hawkfish_redfish::query::{Expand, Query};
+use hawkfish_redfish::query::{Expand, Query, excerpt};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
@@ -56,10 +57,13 @@ pub(super) async fn answer(
                 &[],
             ));
         }
-        if let [uri] = links(&body).as_slice() {
-            let member = Catalog::read(&rq.service, &rq.ctx, uri).await?;
+        if let [member] = members(&body)
+            && let Some(uri) = member.get("@odata.id").and_then(Value::as_str)
+        {
+            let uri = uri.to_owned();
+            let member = Catalog::read(&rq.service, &rq.ctx, &uri).await?;
             body = parse(&member)?;
-            one = Some((uri.clone(), member));
+            one = Some((uri, member));
         }
     } else if chooses {
         choose(rq, raw, query, &mut body).await?;
@@ -67,6 +71,8 @@ pub(super) async fn answer(
     if let Some(expand) = query.expand {
         if is_collection
             && query.select.is_none()
+            && !query.excerpt
+            && !query.origins
             && expand.levels == 1
             && expand.links.subordinate()
         {
@@ -89,22 +95,22 @@ pub(super) async fn answer(
             _ => Map::new(),
         };
     }
+    if query.origins {
+        let mut whole = Value::Object(body);
+        let mut room = MOST_EXPANDED;
+        origins(rq, &mut whole, &mut room).await;
+        body = match whole {
+            Value::Object(body) => body,
+            _ => Map::new(),
+        };
+    }
+    // What is left out of a collection is left out of its members.
+    let of_members = is_collection && one.is_none();
+    if query.excerpt {
+        each(&mut body, of_members, excerpt);
+    }
     if let Some(select) = &query.select {
-        // What is selected of a collection is selected from its members.
-        if is_collection && one.is_none() {
-            for member in body
-                .get_mut("Members")
-                .and_then(Value::as_array_mut)
-                .into_iter()
-                .flatten()
-            {
-                if let Value::Object(member) = member {
-                    select.apply(member);
-                }
-            }
-        } else {
-            select.apply(&mut body);
-        }
+        each(&mut body, of_members, |resource| select.apply(resource));
     }
     Ok(Answered {
         bytes: to_bytes(&body)?,
@@ -124,15 +130,25 @@ fn to_bytes(body: &Map<String, Value>) -> Result<Bytes, Problem> {
         .map_err(|e| Problem::internal(e.to_string()))
 }
 
-/// The URIs of the members of a collection.
-fn links(collection: &Map<String, Value>) -> Vec<String> {
+/// Does something to a resource, or to each member of it that is more than a link.
+fn each(body: &mut Map<String, Value>, of_members: bool, act: impl Fn(&mut Map<String, Value>)) {
+    if !of_members {
+        return act(body);
+    }
+    let members = body.get_mut("Members").and_then(Value::as_array_mut);
+    for member in members.into_iter().flatten() {
+        if link(member).is_none()
+            && let Value::Object(member) = member
+        {
+            act(member);
+        }
+    }
+}
+
+/// The members of a collection.
+fn members(collection: &Map<String, Value>) -> &[Value] {
     let members = collection.get("Members").and_then(Value::as_array);
-    members
-        .into_iter()
-        .flatten()
-        .filter_map(link)
-        .map(str::to_owned)
-        .collect()
+    members.map_or(&[], Vec::as_slice)
 }
 
 /// The URI, of what is nothing but a link to a resource of its own.
@@ -151,15 +167,23 @@ async fn choose(
     query: &Query,
     collection: &mut Map<String, Value>,
 ) -> Result<(), Problem> {
-    let mut members = links(collection);
+    let mut members = match collection.get_mut("Members").map(Value::take) {
+        Some(Value::Array(members)) => members,
+        _ => Vec::new(),
+    };
     if let Some(filter) = &query.filter {
         let mut met = Vec::new();
         for member in members {
-            // One that is gone, or that the caller may not see, is no member for this caller.
-            let Ok(now) = Catalog::read(&rq.service, &rq.ctx, &member).await else {
-                continue;
+            let meets = match link(&member) {
+                // One that is gone, or that the caller may not see, is no member for this caller.
+                Some(uri) => match Catalog::read(&rq.service, &rq.ctx, uri).await {
+                    Ok(now) => filter.matches(&Value::Object(parse(&now)?)),
+                    Err(_) => false,
+                },
+                // Entries of a log stand in their collection whole.
+                None => filter.matches(&member),
             };
-            if filter.matches(&Value::Object(parse(&now)?)) {
+            if meets {
                 met.push(member);
             }
         }
@@ -172,12 +196,7 @@ async fn choose(
     let top = query
         .top
         .map_or(count, |top| usize::try_from(top).unwrap_or(usize::MAX));
-    let page: Vec<Value> = members
-        .into_iter()
-        .skip(skip)
-        .take(top)
-        .map(to_link)
-        .collect();
+    let page: Vec<Value> = members.into_iter().skip(skip).take(top).collect();
     let next = skip + page.len();
     collection.insert("Members@odata.count".into(), count.into());
     collection.insert("Members".into(), page.into());
@@ -191,10 +210,6 @@ async fn choose(
     Ok(())
 }
 
-fn to_link(uri: String) -> Value {
-    Value::Object(Map::from_iter([("@odata.id".to_owned(), uri.into())]))
-}
-
 /// The URI of the rest of the members: the same query, further on.
 fn next_link(rq: &Rq, raw: &str, skip: usize) -> String {
     let others = form_urlencoded::parse(raw.as_bytes()).filter(|(name, _)| name != "$skip");
@@ -206,36 +221,83 @@ fn next_link(rq: &Rq, raw: &str, skip: usize) -> String {
     format!("{}?{}", rq.uri(), query.finish().replace("%24", "$"))
 }
 
+/// A member of a collection that is being expanded.
+enum Member {
+    Here(Value),
+    Brought(Arc<Representation>),
+}
+
 /// The members of a collection in place of their links, without taking them apart: what clients ask for most.
 async fn expand_members(rq: &Rq, mut collection: Map<String, Value>) -> Result<Bytes, Problem> {
-    let mut members: Vec<Arc<Representation>> = Vec::new();
-    let mut left: Vec<Option<String>> = Vec::new();
-    for uri in links(&collection) {
-        match Catalog::read(&rq.service, &rq.ctx, &uri).await {
-            Ok(member) if members.len() < MOST_EXPANDED => {
-                members.push(member);
-                left.push(None);
+    let linked = match collection.shift_remove("Members") {
+        Some(Value::Array(members)) => members,
+        _ => Vec::new(),
+    };
+    let mut members = Vec::with_capacity(linked.len());
+    let mut room = MOST_EXPANDED;
+    for member in linked {
+        let brought = match link(&member).filter(|_| room > 0) {
+            Some(uri) => Catalog::read(&rq.service, &rq.ctx, uri).await.ok(),
+            None => None,
+        };
+        members.push(match brought {
+            Some(brought) => {
+                room -= 1;
+                Member::Brought(brought)
             }
-            _ => left.push(Some(uri)),
-        }
+            None => Member::Here(member),
+        });
     }
-    collection.shift_remove("Members");
-    let mut out = serde_json::to_vec(&collection).map_err(|e| Problem::internal(e.to_string()))?;
-    out.reserve(members.iter().map(|m| m.bytes.len() + 1).sum::<usize>() + 64);
+    let internal = |error: serde_json::Error| Problem::internal(error.to_string());
+    let mut out = serde_json::to_vec(&collection).map_err(internal)?;
+    let length = |member: &Member| match member {
+        Member::Here(_) => 128,
+        Member::Brought(member) => member.bytes.len() + 1,
+    };
+    out.reserve(members.iter().map(length).sum::<usize>() + 64);
     out.pop();
     out.extend_from_slice(b",\"Members\":[");
-    let mut members = members.into_iter();
-    for (at, left) in left.into_iter().enumerate() {
+    for (at, member) in members.into_iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        match left {
-            Some(uri) => out.extend_from_slice(to_link(uri).to_string().as_bytes()),
-            None => out.extend(members.next().iter().flat_map(|m| m.bytes.iter())),
+        match member {
+            Member::Here(member) => serde_json::to_writer(&mut out, &member).map_err(internal)?,
+            Member::Brought(member) => out.extend_from_slice(&member.bytes),
         }
     }
     out.extend_from_slice(b"]}");
     Ok(out.into())
+}
+
+/// What caused an entry of a log or a condition, in place of the link to it.
+fn origins<'s>(rq: &'s Rq, value: &'s mut Value, room: &'s mut usize) -> BoxFuture<'s, ()> {
+    Box::pin(async move {
+        match value {
+            Value::Object(object) => {
+                for (name, value) in object.iter_mut() {
+                    let uri = link(value).filter(|_| name == "OriginOfCondition" && *room > 0);
+                    let Some(uri) = uri else {
+                        origins(rq, value, room).await;
+                        continue;
+                    };
+                    // What is gone, or not for the caller to see, stays a link.
+                    if let Ok(now) = Catalog::read(&rq.service, &rq.ctx, uri).await
+                        && let Ok(body) = parse(&now)
+                    {
+                        *room -= 1;
+                        *value = Value::Object(body);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                for item in items {
+                    origins(rq, item, room).await;
+                }
+            }
+            _ => {}
+        }
+    })
 }
 
 /// `$expand` from one resource on.

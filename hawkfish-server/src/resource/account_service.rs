@@ -2,14 +2,17 @@
 
 use hawkfish_core::accounts::{BasicAuth, PolicyChange};
 use hawkfish_core::error::{Error, Invalid};
+use hawkfish_redfish::model::Prop;
 use hawkfish_redfish::model::account_service::{
-    AccountService, AccountServicePatch, BasicAuthState, LocalAccountAuth,
+    AccountService, AccountServicePatch, BasicAuthState, CertificateMappingAttribute,
+    ClientCertificate, LocalAccountAuth, MultiFactorAuth,
 };
 use hawkfish_redfish::model::manager_account::AccountTypes;
 
 use super::{healthy, manager_account, role};
 use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
 use crate::problem::Problem;
+use crate::tls::NameIn;
 
 /// `/redfish/v1/AccountService`
 pub const RESOURCE: Resource = Resource {
@@ -46,8 +49,29 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         accounts: Some(manager_account::URI.into()),
         roles: Some(role::URI.into()),
         privilege_map: Some(super::privilege_registry::URI.into()),
+        multi_factor_auth: Prop::Value(MultiFactorAuth {
+            client_certificate: Prop::Value(client_certificate(rq)),
+        }),
         ..AccountService::default()
     })
+}
+
+/// What the operator has chosen about clients' certificates.
+fn client_certificate(rq: &Rq) -> ClientCertificate {
+    match rq.service.options.client_certificates {
+        None => ClientCertificate {
+            enabled: Prop::Value(false),
+            ..ClientCertificate::default()
+        },
+        Some(chosen) => ClientCertificate {
+            enabled: Prop::Value(true),
+            certificate_mapping_attribute: Prop::Value(match chosen.name_in {
+                NameIn::CommonName => CertificateMappingAttribute::CommonName,
+                NameIn::UserPrincipalName => CertificateMappingAttribute::UserPrincipalName,
+            }),
+            respond_to_unauthenticated_clients: Prop::Value(chosen.optional),
+        },
+    }
 }
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {

@@ -5,7 +5,7 @@ use hawkfish_core::manager::ntp;
 use hawkfish_core::manager::{ManagerChange, interfaces};
 use hawkfish_redfish::model::manager_network_protocol::{
     HTTPSProtocol, ManagerNetworkProtocol, ManagerNetworkProtocolPatch, NTPProtocol,
-    NTPProtocolPatch, Protocol, SSDProtocol,
+    NTPProtocolPatch, Protocol, SSDProtocol, SSDProtocolPatch,
 };
 use hawkfish_redfish::model::{OdataId, Prop};
 
@@ -65,14 +65,20 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             port: port(reach.https),
             certificates: reach.identity.as_ref().map(|_| certificates()),
         }),
-        ssdp: Some(SSDProtocol {
-            protocol_enabled: Prop::Value(reach.ssdp),
+        ssdp: reach.ssdp.map(|switch| SSDProtocol {
+            protocol_enabled: Prop::Value(switch.is_on()),
             port: Prop::Value(SSDP_PORT),
         }),
         ntp: Some(NTPProtocol {
             protocol_enabled: Prop::Value(manager.ntp_enabled),
             port: Prop::Value(ntp::PORT.into()),
-            ntp_servers: Some(manager.ntp_servers.iter().map(ToString::to_string).collect()),
+            ntp_servers: Some(
+                manager
+                    .ntp_servers
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ),
         }),
         status: Some(healthy()),
         ..Default::default()
@@ -80,21 +86,29 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 }
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {
-    let ManagerNetworkProtocolPatch { ntp } = rq.body()?;
-    let Some(NTPProtocolPatch {
+    let ManagerNetworkProtocolPatch { ntp, ssdp } = rq.body()?;
+    let id = rq.id("system")?;
+    let switch = match ssdp {
+        Some(SSDProtocolPatch { protocol_enabled }) => {
+            flag(protocol_enabled, "/SSDP/ProtocolEnabled")?
+        }
+        None => None,
+    };
+    if let Some(NTPProtocolPatch {
         protocol_enabled,
         ntp_servers,
     }) = ntp
-    else {
-        return Ok(Outcome::Done);
-    };
-    let change = ManagerChange {
-        ntp_enabled: flag(protocol_enabled, "/NTP/ProtocolEnabled")?,
-        ntp_servers: ntp_servers.map(|servers| servers.into_iter().flatten().collect()),
-        ..ManagerChange::default()
-    };
-    rq.hf
-        .update_manager(&rq.ctx, &rq.id("system")?, change)
-        .await?;
+    {
+        let change = ManagerChange {
+            ntp_enabled: flag(protocol_enabled, "/NTP/ProtocolEnabled")?,
+            ntp_servers: ntp_servers.map(|servers| servers.into_iter().flatten().collect()),
+            ..ManagerChange::default()
+        };
+        rq.hf.update_manager(&rq.ctx, &id, change).await?;
+    }
+    if let (Some(on), Some(known)) = (switch, rq.service.reach().ssdp) {
+        let kept = known.turn(on).await;
+        kept.map_err(|error| Problem::internal(format!("not kept: {error}")))?;
+    }
     Ok(Outcome::Done)
 }
