@@ -54,6 +54,8 @@ pub(crate) struct Type {
     pub(crate) doc: String,
     pub(crate) open: bool,
     pub(crate) dynamic: Vec<(String, Kind)>,
+    /// PATCH can change the further properties.
+    pub(crate) dynamic_writable: bool,
     /// Annotations of an entity that are known by name.
     pub(crate) annotations: Vec<Property>,
     pub(crate) properties: Vec<Property>,
@@ -81,7 +83,8 @@ pub(crate) struct Enum {
 impl Ir {
     /// Something in the type, at any depth, has the flag.
     pub(crate) fn reaches(&self, ty: usize, flag: Flags) -> bool {
-        self.types[ty].properties.iter().any(|property| {
+        let dynamic = flag == Flags::WRITABLE && self.types[ty].dynamic_writable;
+        dynamic || self.types[ty].properties.iter().any(|property| {
             property.flags.has(flag)
                 || matches!(property.kind, Kind::Object(below) if below != ty && self.reaches(below, flag))
         })

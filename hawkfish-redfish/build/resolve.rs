@@ -123,6 +123,7 @@ impl Resolver<'_> {
                 doc: doc.clone(),
                 open: false,
                 dynamic: Vec::new(),
+                dynamic_writable: false,
                 annotations: Vec::new(),
                 properties: params,
             });
@@ -139,6 +140,7 @@ impl Resolver<'_> {
                 doc: doc.clone(),
                 open: false,
                 dynamic: Vec::new(),
+                dynamic_writable: false,
                 annotations: Vec::new(),
                 properties: members,
             });
@@ -162,6 +164,7 @@ impl Resolver<'_> {
             doc: "The actions of this resource.".to_owned(),
             open: false,
             dynamic: Vec::new(),
+            dynamic_writable: false,
             annotations: Vec::new(),
             properties,
         });
@@ -228,6 +231,7 @@ impl Resolver<'_> {
             doc: def.annotations.doc(),
             open: def.annotations.get("OData.AdditionalProperties") == Some("true"),
             dynamic: Vec::new(),
+            dynamic_writable: false,
             annotations: Vec::new(),
             properties: Vec::new(),
         });
@@ -250,6 +254,8 @@ impl Resolver<'_> {
             }
         }
         self.ir.types[at].doc = doc;
+        self.ir.types[at].dynamic_writable =
+            wanted.writable.iter().any(|name| name == EVERY) && !self.ir.types[at].dynamic.is_empty();
 
         let all = self.properties(&full);
         let order = order(&full, role, wanted, &all);
@@ -457,6 +463,7 @@ impl Resolver<'_> {
             doc: format!("What another resource shows of a `{resource}`."),
             open: false,
             dynamic: Vec::new(),
+            dynamic_writable: false,
             annotations: Vec::new(),
             properties: Vec::new(),
         });
@@ -485,6 +492,9 @@ impl Resolver<'_> {
     }
 }
 
+/// In `writable`: the further properties of an object that takes any.
+const EVERY: &str = "*";
+
 /// The names of the properties served, in the order in which they are written out.
 fn order(full: &str, role: Role, wanted: &served::Type, all: &[PropertyDef]) -> Vec<String> {
     let known = |name: &str| all.iter().any(|property| property.name == name);
@@ -493,6 +503,7 @@ fn order(full: &str, role: Role, wanted: &served::Type, all: &[PropertyDef]) -> 
         .iter()
         .chain(&wanted.writable)
         .chain(&wanted.create)
+        .filter(|name| *name != EVERY)
     {
         assert!(known(name), "served.toml: {full} has no property {name}");
     }
@@ -541,6 +552,7 @@ fn order(full: &str, role: Role, wanted: &served::Type, all: &[PropertyDef]) -> 
         .iter()
         .chain(&wanted.create)
         .chain(&wanted.allowable)
+        .filter(|name| *name != EVERY)
     {
         assert!(
             order.contains(name),

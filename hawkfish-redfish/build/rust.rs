@@ -160,7 +160,9 @@ fn structure(ir: &Ir, ty: &Type, name: &str, usage: Use) -> String {
         .dynamic
         .iter()
         .enumerate()
-        .take(usize::from(usage == Use::Read))
+        .take(usize::from(
+            usage == Use::Read || (usage == Use::Patch && ty.dynamic_writable),
+        ))
     {
         debug_assert_eq!(at, 0);
         out.push_str(&format!(
@@ -329,7 +331,7 @@ fn plain(ir: &Ir, within: &Type, kind: Kind) -> String {
 }
 
 fn writable(ir: &Ir, ty: &Type) -> bool {
-    ty.properties.iter().any(|property| {
+    ty.dynamic_writable || ty.properties.iter().any(|property| {
         property.flags.has(Flags::WRITABLE)
             || matches!(property.kind, Kind::Object(at) if ir.reaches(at, Flags::WRITABLE))
     })
