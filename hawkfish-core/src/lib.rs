@@ -27,6 +27,7 @@ pub mod sessions;
 pub mod systems;
 pub mod tasks;
 pub mod telemetry;
+pub mod update;
 pub mod volumes;
 
 pub use error::{Error, ErrorKind, Result};

@@ -28,8 +28,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::due;
 use crate::error::{Error, Result};
+use crate::{due, logs};
 use owner::Ownership;
 use readers::Readers;
 use writer::{Message, Query, Write};
@@ -48,6 +48,7 @@ struct Inner {
     jobs: mpsc::UnboundedSender<Message>,
     readers: Option<Readers>,
     due: Arc<due::View>,
+    logs: Arc<logs::View>,
     stopped: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
@@ -56,6 +57,7 @@ pub struct Tx {
     conn: SqliteConnection,
     hooks: Vec<Box<dyn FnOnce() + Send>>,
     due: Arc<due::View>,
+    logs: Arc<logs::View>,
 }
 
 impl Tx {
@@ -73,6 +75,11 @@ impl Tx {
     /// The picture in memory of what is due.
     pub(crate) fn due(&self) -> &Arc<due::View> {
         &self.due
+    }
+
+    /// The logs in memory.
+    pub(crate) fn logs(&self) -> &Arc<logs::View> {
+        &self.logs
     }
 
     /// The next number of a sequence, from 1. A number is never handed out twice.
@@ -128,6 +135,7 @@ impl Store {
         .map_err(failed)?;
         migrate::run(&mut conn).await?;
         let due = Arc::new(due::View::load(&mut conn).await?);
+        let logs = Arc::new(logs::View::load(&mut conn).await?);
         let readers = dir.map(|_| Readers::new(options.read_only(true).create_if_missing(false)));
 
         let (jobs, waiting) = mpsc::unbounded_channel();
@@ -136,6 +144,7 @@ impl Store {
             conn,
             hooks: Vec::new(),
             due: due.clone(),
+            logs: logs.clone(),
         };
         writer::start(tx, waiting, move || {
             drop(ownership);
@@ -146,6 +155,7 @@ impl Store {
             jobs,
             readers,
             due,
+            logs,
             stopped: Mutex::new(Some(stopped)),
         })))
     }
@@ -160,12 +170,38 @@ impl Store {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
+        self.submit(work).await
+    }
+
+    /// Hands in a piece of work at once, as [`Store::write`] does when it is first polled.
+    pub(crate) fn submit<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.0
-            .jobs
-            .send(Message::Work(Box::new(Write::new(work, reply))))
-            .map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let work = Message::Work(Box::new(Write::new(work, reply)));
+        let sent = self.0.jobs.send(work).map_err(|_| closed());
+        async move {
+            sent?;
+            answer.await.map_err(|_| closed())?
+        }
+    }
+
+    /// Hands in a piece of work that nobody waits for. If it fails, the log says so.
+    pub(crate) fn write_soon<F>(&self, work: F)
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send + 'static,
+    {
+        drop(self.submit(move |tx: &mut Tx| {
+            Box::pin(async move {
+                let done = work(tx).await;
+                if let Err(error) = &done {
+                    tracing::error!(?error, "something that nobody waits for could not be stored");
+                }
+                done
+            })
+        }));
     }
 
     /// Reads, beside the writer, what is committed.
@@ -199,6 +235,10 @@ impl Store {
 
     pub(crate) fn due(&self) -> &due::View {
         &self.0.due
+    }
+
+    pub(crate) fn logs(&self) -> &Arc<logs::View> {
+        &self.0.logs
     }
 
     /// Ends the store: work handed in before is done and answered, the log is folded into the database, and the directory is free for

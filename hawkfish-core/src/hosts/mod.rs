@@ -133,6 +133,8 @@ impl HawkFish {
                 generation: 0,
             });
         }
+        self.recall_images().await?;
+        self.recall_passing().await?;
         for host in self.inner.hosts.values() {
             host.backend
                 .restore(seen.get(&host.id).map_or(&[], Vec::as_slice));

@@ -26,6 +26,7 @@ use crate::due::{self, Due};
 use crate::entropy::Entropy;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
 use crate::id::{AccountId, SessionId};
+use crate::logs::{self, Client, Event, LogId, What};
 
 pub(crate) use view::View;
 
@@ -227,6 +228,17 @@ impl Sessions {
                         generation: 1,
                     };
                     rows::insert(tx, &session, &digest).await?;
+                    let event = Event {
+                        at: now,
+                        what: What::LoggedIn {
+                            session: session.id.clone(),
+                        },
+                        by: Some(Client {
+                            user: Some(session.user.clone()),
+                            address,
+                        }),
+                    };
+                    logs::tell(tx, &LogId::Audit, event).await?;
                     due::put_if_absent(tx, sweep_at, DUE_SWEEP, EVERYONE, &Value::Null).await?;
                     let stored = Stored {
                         session: session.clone(),
