@@ -6,6 +6,7 @@
 mod boot;
 mod disks;
 mod media;
+mod nic;
 mod power;
 mod telling;
 
@@ -20,7 +21,7 @@ use hawkfish_core::backend::{
 use hawkfish_core::error::{Conflict, Error, ErrorKind, Result};
 use hawkfish_core::id::SlotId;
 
-pub(crate) use self::{boot::*, disks::*, media::*, power::*, telling::*};
+pub(crate) use self::{boot::*, disks::*, media::*, nic::*, power::*, telling::*};
 
 /// How a guest behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,7 @@ macro_rules! behavior_suite {
             a_switch_of_firmware_holds_from_the_next_cold_start_on
             an_impossible_setup_is_refused_and_changes_nothing
             an_unknown_machine_or_slot_is_not_found
+            an_unplugged_cable_is_so_at_once_and_stays_so_over_restarts
             changes_are_told_in_order_and_end_with_what_is
             firmware_is_replaced_at_the_next_reset
             machines_are_listed_in_the_order_of_their_keys

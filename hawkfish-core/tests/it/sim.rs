@@ -659,7 +659,14 @@ async fn a_hundred_thousand_machines_are_one_rack() {
 #[tokio::test]
 async fn nothing_is_booted_through_a_cable_that_is_unplugged() {
     let rack = Rack::with(Guest::default());
-    let nics: Vec<String> = rack.now().await.hardware.nics.iter().map(|nic| nic.name.clone()).collect();
+    let nics: Vec<String> = rack
+        .now()
+        .await
+        .hardware
+        .nics
+        .iter()
+        .map(|nic| nic.name.clone())
+        .collect();
     let pxe = Setup {
         over: Some(Some(BootOverride {
             target: BootTarget::Pxe,
@@ -680,6 +687,8 @@ async fn nothing_is_booted_through_a_cable_that_is_unplugged() {
     assert!(seen.hardware.nics.iter().all(|nic| !nic.link_up));
     let kept = serde_json::to_string(&seen).unwrap();
     let again = Rack::with(Guest::default());
-    again.backend.restore(&[serde_json::from_str(&kept).unwrap()]);
+    again
+        .backend
+        .restore(&[serde_json::from_str(&kept).unwrap()]);
     assert_eq!(again.now().await.hardware, seen.hardware);
 }

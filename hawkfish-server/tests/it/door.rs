@@ -26,6 +26,8 @@ pub(crate) const SYSTEMS: &str = "/redfish/v1/Systems";
 pub(crate) struct Door {
     pub(crate) app: App,
     pub(crate) clock: Arc<ManualClock>,
+    /// The simulated machines.
+    pub(crate) rack: Arc<SimBackend>,
 }
 
 /// An answer.
@@ -56,22 +58,20 @@ impl Door {
             systems: 2,
             ..SimSettings::default()
         };
+        let rack = SimBackend::new(rack, clock.clone());
         let hf = HawkFish::builder()
             .clock(clock.clone())
             .entropy(Arc::new(SeededEntropy::new(7, "door")))
             .hash_cost(HashCost::LEAST)
             .session_limit(20)
-            .host(
-                HostId::parse("sim").unwrap(),
-                SimBackend::new(rack, clock.clone()),
-            )
+            .host(HostId::parse("sim").unwrap(), rack.clone())
             .in_memory()
             .start()
             .await
             .unwrap();
         hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
         let app = App::new(hf, options);
-        Self { app, clock }
+        Self { app, clock, rack }
     }
 
     /// The URI of the n-th system.

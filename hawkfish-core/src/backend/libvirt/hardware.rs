@@ -136,3 +136,6 @@ fn watchdog(doc: &Doc, node: Node) -> Option<Watchdog> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

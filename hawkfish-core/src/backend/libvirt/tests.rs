@@ -100,6 +100,7 @@ fn machine(doc: &Doc) -> Machine {
         None,
         condition,
         true,
+        std::sync::Arc::default(),
     )
 }
 

@@ -68,6 +68,11 @@ impl Lab {
     /// Defines a domain of that name, with a disk whose label is its name in capitals.
     pub(crate) fn define(&self, name: &str, more: &[&str]) -> Guest {
         let xml = self.xml(name, more);
+        self.define_as(name, &xml)
+    }
+
+    /// Defines a domain of that name by a text made by [`Lab::xml`].
+    pub(crate) fn define_as(&self, name: &str, xml: &str) -> Guest {
         let file = self.path().join(format!("{name}.xml"));
         std::fs::write(&file, xml).unwrap();
         self.virsh(&["define", text(&file)]);

@@ -8,6 +8,7 @@ mod crash;
 mod drain;
 #[cfg(feature = "libvirt")]
 mod images;
+mod network;
 pub(crate) mod part;
 mod server;
 mod validators;
@@ -18,6 +19,8 @@ mod bmc;
 mod domain;
 #[cfg(feature = "libvirt")]
 mod guest;
+#[cfg(feature = "libvirt")]
+mod guest_hardware;
 #[cfg(feature = "libvirt")]
 mod guest_media;
 #[cfg(feature = "libvirt")]
