@@ -138,8 +138,7 @@ impl Bundle {
     pub fn of_pem(text: &str) -> Result<Self> {
         let mut found = Self::default();
         for block in Pem::iter_from_buffer(text.as_bytes()) {
-            let block =
-                block.map_err(|error| malformed("It is not PEM text.").caused_by(error))?;
+            let block = block.map_err(|error| malformed("It is not PEM text.").caused_by(error))?;
             match block.label.as_str() {
                 "CERTIFICATE" => found.certificates.push(block.contents),
                 label if label.ends_with("PRIVATE KEY") && found.key.is_none() => {
@@ -213,9 +212,7 @@ fn name(name: &X509Name<'_>) -> Name {
         state: first(name.iter_state_or_province()),
         country: first(name.iter_country()),
         email: first(name.iter_email()),
-        domain_components: all(
-            name.iter_by_oid(&x509_parser::oid_registry::OID_DOMAIN_COMPONENT)
-        ),
+        domain_components: all(name.iter_by_oid(&x509_parser::oid_registry::OID_DOMAIN_COMPONENT)),
     }
 }
 

@@ -45,6 +45,8 @@ pub fn of_this_machine(listen: Option<IpAddr>) -> io::Result<Vec<Interface>> {
     for one in &all {
         // What has no address of its own to be reached at is not how somebody comes here.
         let is_wanted = match listen {
+            // All that begins with 127 is here, whether it was given to the interface or not.
+            Some(address) if address.is_loopback() => one.is_loopback(),
             Some(address) => all.iter().any(|i| i.name == one.name && i.ip() == address),
             None => !one.is_loopback(),
         };
@@ -59,6 +61,12 @@ pub fn of_this_machine(listen: Option<IpAddr>) -> io::Result<Vec<Interface>> {
             IfAddr::V6(v6) => v6.prefixlen,
         };
         interface.addresses.push((one.ip(), prefix));
+    }
+    if let Some(address @ IpAddr::V4(_)) = listen.filter(IpAddr::is_loopback)
+        && let Some(interface) = found.values_mut().next()
+        && !interface.addresses.iter().any(|known| known.0 == address)
+    {
+        interface.addresses.insert(0, (address, 8));
     }
     Ok(found.into_values().collect())
 }
@@ -158,7 +166,10 @@ pub fn simulated(key: MachineKey) -> Interface {
         is_full_duplex: Some(true),
         // Neither the address of the network nor that of all in it.
         addresses: vec![
-            (Ipv4Addr::new(10, hash[3], hash[4], hash[5].clamp(2, 254)).into(), 8),
+            (
+                Ipv4Addr::new(10, hash[3], hash[4], hash[5].clamp(2, 254)).into(),
+                8,
+            ),
             (v6.into(), 64),
         ],
         gateway: Some(Ipv4Addr::new(10, 0, 0, 1)),
@@ -191,8 +202,18 @@ mod tests {
     fn the_loopback_interface_is_there_for_who_listens_on_it() {
         let local = of_this_machine(Some(Ipv4Addr::LOCALHOST.into())).unwrap();
         assert_eq!(local.len(), 1, "{local:?}");
-        assert!(local[0].addresses.contains(&(Ipv4Addr::LOCALHOST.into(), 8)));
+        assert!(
+            local[0]
+                .addresses
+                .contains(&(Ipv4Addr::LOCALHOST.into(), 8))
+        );
+        let elsewhere = Ipv4Addr::new(127, 9, 8, 7);
+        let local = of_this_machine(Some(elsewhere.into())).unwrap();
+        assert_eq!(local[0].addresses[0], (elsewhere.into(), 8));
         let others = of_this_machine(None).unwrap();
-        assert!(others.iter().all(|one| one.name != local[0].name), "{others:?}");
+        assert!(
+            others.iter().all(|one| one.name != local[0].name),
+            "{others:?}"
+        );
     }
 }

@@ -223,7 +223,8 @@ impl HawkFish {
                 Error::invalid(format!("/NTP/NTPServers/{at}"), text.clone(), reason, why)
             };
             let server: Server = text.parse().map_err(|ntp::NoServer| {
-                let why = "A time server is a host name or an address, with a port where it is not 123.";
+                let why =
+                    "A time server is a host name or an address, with a port where it is not 123.";
                 bad(Invalid::Format, why)
             })?;
             if server
@@ -250,7 +251,12 @@ impl HawkFish {
             let of_it = |task: &Arc<crate::tasks::Task>| {
                 task.subject.as_ref() == Some(id) && !task.state.ended()
             };
-            for task in self.tasks().list(&Ctx::service()).iter().filter(|t| of_it(t)) {
+            for task in self
+                .tasks()
+                .list(&Ctx::service())
+                .iter()
+                .filter(|t| of_it(t))
+            {
                 // It may have ended since.
                 let _ = self.tasks().cancel(&Ctx::service(), &task.id).await;
             }
@@ -359,10 +365,10 @@ impl HawkFish {
                 Err(reason) => reasons.push(format!("{server}: {reason}")),
             }
         }
-        Err(Error::unavailable(
-            "No time server gave an answer that can be used.",
+        Err(
+            Error::unavailable("No time server gave an answer that can be used.")
+                .with("servers", reasons.join("; ")),
         )
-        .with("servers", reasons.join("; ")))
     }
 
     /// The end of a restart: the manager looks at its machine anew.

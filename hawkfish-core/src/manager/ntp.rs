@@ -184,7 +184,17 @@ mod tests {
             assert_eq!((server.host(), server.port), (host, port), "{text}");
             assert_eq!(server.to_string(), text);
         }
-        for text in ["", " ", "a b", "http://x", "x:y", "127.1", "a/b", "ä.example", "x:70000"] {
+        for text in [
+            "",
+            " ",
+            "a b",
+            "http://x",
+            "x:y",
+            "127.1",
+            "a/b",
+            "ä.example",
+            "x:70000",
+        ] {
             assert!(text.parse::<Server>().is_err(), "{text}");
         }
     }

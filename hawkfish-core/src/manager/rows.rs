@@ -23,10 +23,11 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<BTreeMap<SystemId
 }
 
 pub(super) async fn get(conn: &mut SqliteConnection, id: &SystemId) -> Result<Manager> {
-    let text: Option<String> = sqlx::query_scalar("SELECT state FROM hf_managers WHERE system = $1")
-        .bind(id.as_str())
-        .fetch_optional(conn)
-        .await?;
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT state FROM hf_managers WHERE system = $1")
+            .bind(id.as_str())
+            .fetch_optional(conn)
+            .await?;
     match text {
         Some(text) => Ok(serde_json::from_str(&text)?),
         None => Ok(Manager::default()),

@@ -43,7 +43,11 @@ impl Authorities {
     fn of(&self, system: &SystemId, slot: &SlotId) -> Vec<Arc<Authority>> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let of_slot = all.get(&(system.clone(), slot.clone()));
-        of_slot.into_iter().flat_map(BTreeMap::values).cloned().collect()
+        of_slot
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .cloned()
+            .collect()
     }
 
     fn change(&self, change: impl FnOnce(&mut OfSlots)) {
@@ -210,7 +214,10 @@ impl HawkFish {
                         "DELETE FROM hf_media_authorities WHERE system = $1",
                         "DELETE FROM hf_slots WHERE system = $1",
                     ] {
-                        sqlx::query(sql).bind(row.as_str()).execute(tx.conn()).await?;
+                        sqlx::query(sql)
+                            .bind(row.as_str())
+                            .execute(tx.conn())
+                            .await?;
                     }
                     tx.after_commit(move || {
                         authorities.change(|all| all.retain(|(system, _), _| *system != row));
@@ -219,7 +226,9 @@ impl HawkFish {
                 })
             })
             .await?;
-        self.inner.inventory.update(id, |system| system.verify.clear());
+        self.inner
+            .inventory
+            .update(id, |system| system.verify.clear());
         Ok(())
     }
 }

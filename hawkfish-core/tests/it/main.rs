@@ -9,6 +9,7 @@ mod lab;
 #[cfg(feature = "libvirt")]
 mod libvirt;
 mod media;
+mod media_authorities;
 mod rig;
 mod sim;
 mod sim_props;

@@ -92,6 +92,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             ..Default::default()
         }),
         virtual_media: Some(below("VirtualMedia")),
+        log_services: Some(below("LogServices")),
         network_protocol: Some(below("NetworkProtocol")),
         ethernet_interfaces: Some(below("EthernetInterfaces")),
         manager_diagnostic_data: Prop::Value(below("ManagerDiagnosticData")),
@@ -174,7 +175,9 @@ async fn change(rq: &Rq) -> Result<Outcome, Problem> {
     let time = match date_time.change() {
         None => None,
         Some(text) => {
-            let time = text.as_ref().and_then(|text| text.parse::<Timestamp>().ok());
+            let time = text
+                .as_ref()
+                .and_then(|text| text.parse::<Timestamp>().ok());
             let why = "It is a date and a time, with the offset from UTC.";
             Some(time.ok_or_else(|| bad("/DateTime", text.as_ref(), why))?)
         }
@@ -210,9 +213,7 @@ async fn reset(rq: &Rq) -> Result<Outcome, Problem> {
             return Err(Error::invalid("/ResetType", other, Invalid::NotInList, why).into());
         }
     };
-    rq.hf
-        .reset_manager(&rq.ctx, &rq.id("system")?, how)
-        .await?;
+    rq.hf.reset_manager(&rq.ctx, &rq.id("system")?, how).await?;
     Ok(Outcome::Done)
 }
 

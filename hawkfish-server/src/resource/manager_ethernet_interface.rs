@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hawkfish_core::inventory::System;
 use hawkfish_core::manager::interfaces::{self, Interface};
-use hawkfish_redfish::model::ethernet_interface::{EthernetInterface, Links, LinkStatus};
+use hawkfish_redfish::model::ethernet_interface::{EthernetInterface, LinkStatus, Links};
 use hawkfish_redfish::model::ip_addresses::{
     AddressState, IPv4Address, IPv4AddressOrigin, IPv6Address, IPv6AddressOrigin,
 };

@@ -19,12 +19,15 @@ pub mod manager;
 pub mod manager_account;
 pub mod manager_diagnostic_data;
 pub mod manager_ethernet_interface;
+pub mod media_certificate;
 pub mod memory;
 pub mod network_adapter;
 pub mod network_device_function;
 pub mod network_interface;
 pub mod network_protocol;
+pub mod docs;
 pub mod odata;
+pub mod openapi;
 mod parts;
 pub mod pcie_device;
 pub mod pcie_function;
@@ -60,6 +63,11 @@ pub const ALL: &[&Resource] = &[
     &service_root::RESOURCE,
     &odata::SERVICE_DOCUMENT,
     &odata::METADATA,
+    &openapi::RESOURCE,
+    &docs::PAGE,
+    &docs::START,
+    &docs::BUNDLE,
+    &docs::STYLE,
     &computer_system::COLLECTION,
     &computer_system::RESOURCE,
     &log_service::SYSTEM_COLLECTION,
@@ -74,6 +82,8 @@ pub const ALL: &[&Resource] = &[
     &boot_option::RESOURCE,
     &virtual_media::SYSTEM_COLLECTION,
     &virtual_media::SYSTEM,
+    &media_certificate::SYSTEM_COLLECTION,
+    &media_certificate::SYSTEM,
     &storage::COLLECTION,
     &storage::RESOURCE,
     &storage_controller::COLLECTION,
@@ -121,6 +131,8 @@ pub const ALL: &[&Resource] = &[
     &security_policy::RESOURCE,
     &virtual_media::MANAGER_COLLECTION,
     &virtual_media::MANAGER,
+    &media_certificate::MANAGER_COLLECTION,
+    &media_certificate::MANAGER,
     &certificate_service::RESOURCE,
     &certificate_service::LOCATIONS,
     &session_service::RESOURCE,

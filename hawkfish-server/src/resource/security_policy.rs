@@ -21,7 +21,8 @@ pub(crate) const RESOURCE: Resource = Resource {
 
 async fn read(rq: &Rq) -> Result<Content, Problem> {
     rq.hf.system(&rq.ctx, &rq.id("system")?)?;
-    if rq.service.reach().https.is_none() {
+    let reach = rq.service.reach();
+    if reach.https.is_none() {
         return Err(Problem::missing(rq.uri()));
     }
     let version = |version: &&rustls::SupportedProtocolVersion| match version.version {
@@ -46,8 +47,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
                     }),
                     versions: Some(tls::VERSIONS.iter().filter_map(version).collect()),
                 }),
-                // Nobody is let in or kept out by a certificate of the client alone.
-                verify_certificate: Prop::Absent,
+                verify_certificate: Prop::Value(reach.asks_clients),
             }),
         }),
         status: Some(healthy()),

@@ -7,7 +7,7 @@ use hawkfish_core::error::{Error, Invalid};
 use hawkfish_core::id::{SlotId, SystemId};
 use hawkfish_core::media::{InsertMedia, TransferProtocol};
 use hawkfish_core::tasks::Task;
-use hawkfish_redfish::model::Prop;
+use hawkfish_redfish::model::{OdataId, Prop};
 use hawkfish_redfish::model::virtual_media::{
     Actions, ConnectedVia, EjectMediaAction, InsertMediaAction, InsertMediaParams, MediaType,
     TransferMethod, TransferProtocolType, VirtualMedia, VirtualMediaPatch,
@@ -121,6 +121,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         password: Prop::Null,
         verify_certificate: Prop::Value(system.verify.get(&id).copied().unwrap_or(true)),
         status: Some(status(&system)),
+        certificates: Some(OdataId::new(format!("{}/Certificates", rq.uri()))),
         actions: Some(Actions {
             insert_media: Some(InsertMediaAction {
                 target: format!("{}/Actions/VirtualMedia.InsertMedia", rq.uri()),
