@@ -17,6 +17,10 @@ use std::time::Duration;
 use crate::client::{Measured, Shot, Until};
 use crate::control::{Answer, Kind, Order, Server};
 
+/// As in the server itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What was asked for on the command line.
 #[derive(Clone, Debug)]
 struct Wanted {
