@@ -1,9 +1,12 @@
 //! On a socket: accepting connections, TLS, bounds, and a graceful end.
 
+mod shape;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
+use self::shape::Shaped;
 use crate::app::App;
 use crate::layers::{Certified, Peer};
 use crate::redirect::{self, Port};
@@ -128,7 +132,8 @@ async fn connection(
         tls: acceptor.is_some(),
     };
     let Some(acceptor) = acceptor else {
-        let serving = server.serve_connection(TokioIo::new(stream), service(app, peer, None));
+        let (stream, service) = speaking(app, stream, peer, None);
+        let serving = server.serve_connection(TokioIo::new(stream), service);
         return watcher.watch(serving.into_owned()).await;
     };
     let mut first = [0];
@@ -150,29 +155,42 @@ async fn connection(
         None => Ok(()),
         Some(stream) => {
             let certified = certified(&app, &stream);
-            let service = service(app, peer, certified);
+            let (stream, service) = speaking(app, stream, peer, certified);
             let serving = server.serve_connection(TokioIo::new(stream), service);
             watcher.watch(serving.into_owned()).await
         }
     }
 }
 
-/// The service, told who is at the other end of the connection.
-fn service(
+/// The service, told who is at the other end of the connection; and the connection, told when the service has been asked for something.
+fn speaking<S>(
     app: App,
+    stream: S,
     peer: Peer,
     certified: Option<Certified>,
-) -> TowerToHyperService<
-    impl Clone
-    + tower::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>,
-> {
-    TowerToHyperService::new(app.map_request(move |mut request: Request<Incoming>| {
+) -> (
+    Shaped<S>,
+    TowerToHyperService<
+        impl Clone
+        + tower::Service<
+            Request<Incoming>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send,
+        >,
+    >,
+) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let stream = Shaped::new(stream, asked.clone());
+    let service = app.map_request(move |mut request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         if let Some(certified) = &certified {
             request.extensions_mut().insert(certified.clone());
         }
         request
-    }))
+    });
+    (stream, TowerToHyperService::new(service))
 }
 
 /// Whose certificate the client has shown.

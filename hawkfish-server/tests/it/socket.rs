@@ -99,18 +99,6 @@ async fn tls_is_spoken_with_the_certificate_of_its_own() {
 }
 
 #[tokio::test]
-async fn plain_http_on_the_tls_port_gets_an_answer_that_says_so() {
-    let running = run(TlsChoice::SelfSigned, 10).await;
-    let mut stream = TcpStream::connect(running.address).await.unwrap();
-    let answer = talk(&mut stream, GET).await;
-    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert!(
-        answer.contains("\"@Message.ExtendedInfo\"") && answer.contains("https"),
-        "{answer}"
-    );
-}
-
-#[tokio::test]
 async fn a_request_that_is_no_http_ends_only_its_own_connection() {
     let running = run(TlsChoice::Off, 10).await;
     for nonsense in [
@@ -127,6 +115,19 @@ async fn a_request_that_is_no_http_ends_only_its_own_connection() {
                 || answer.starts_with("HTTP/1.0 4"),
             "{answer}"
         );
+    }
+    let long = format!(
+        "GET /redfish/v1/ HTTP/1.1\r\nX: {}\r\n\r\n",
+        "x".repeat(100 * 1024)
+    );
+    for (nonsense, status) in [("GET / HTTP/9.9\r\n\r\n", 400), (long.as_str(), 431)] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let answer = talk(&mut stream, nonsense).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+        assert_eq!(head.split(' ').nth(1), Some(status.to_string().as_str()));
+        assert!(head.contains("odata-version: 4.0"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).expect("JSON, all of it");
+        assert!(body["error"]["@Message.ExtendedInfo"][0]["MessageId"].is_string());
     }
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     assert!(talk(&mut stream, GET).await.starts_with("HTTP/1.1 200"));
