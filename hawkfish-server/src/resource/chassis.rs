@@ -64,6 +64,13 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         network_adapters: Some(OdataId::new(format!("{}/NetworkAdapters", rq.uri()))),
         pcie_devices: Some(OdataId::new(format!("{}/PCIeDevices", rq.uri()))),
         trusted_components: Some(OdataId::new(format!("{}/TrustedComponents", rq.uri()))),
+        sensors: Some(OdataId::new(format!("{}/Sensors", rq.uri()))),
+        environment_metrics: Some(OdataId::new(format!("{}/EnvironmentMetrics", rq.uri()))),
+        power_subsystem: Some(OdataId::new(format!("{}/PowerSubsystem", rq.uri()))),
+        thermal_subsystem: Some(OdataId::new(format!("{}/ThermalSubsystem", rq.uri()))),
+        // Many clients still read these.
+        power: Some(OdataId::new(format!("{}/Power", rq.uri()))),
+        thermal: Some(OdataId::new(format!("{}/Thermal", rq.uri()))),
         status: Some(status(&system)),
         drives: Some(OdataId::new(format!("{}/Drives", rq.uri()))),
         links: Some(Links {

@@ -1,20 +1,20 @@
 //! Systems: the machines behind the service.
 
-use hawkfish_core::backend::{BootMode, BootOverride, BootTarget, Power, Setup};
+use hawkfish_core::backend::{BootMode, BootOverride, BootTarget, Knob, Power, Setup};
 use hawkfish_core::error::{Error, ErrorKind, Invalid};
 use hawkfish_core::id::BootOptionId;
 use hawkfish_core::inventory::System;
-use hawkfish_core::systems::{ResetType, SystemChange};
+use hawkfish_core::systems::{ResetCause, ResetType, SystemChange};
 use hawkfish_redfish::model::computer_system as model;
 use hawkfish_redfish::model::computer_system::{
     BootPatch, BootSource, BootSourceOverrideEnabled, BootSourceOverrideMode, ComputerSystem,
-    ComputerSystemPatch, IndicatorLED, PowerRestorePolicyTypes, ResetParams,
+    ComputerSystemPatch, IndicatorLED, LastResetCauses, PowerRestorePolicyTypes, ResetParams,
 };
 use hawkfish_redfish::model::resource::{self, Condition, Health, PowerState, State, Status};
 use hawkfish_redfish::model::{OdataId, Prop};
 
 use super::processor::sockets;
-use super::{pcie_device, trusted_component};
+use super::{host_watchdog, pcie_device, secure_boot, trusted_component};
 use crate::catalog::{Action, Content, Outcome, Resource, Rq};
 use crate::problem::Problem;
 
@@ -98,17 +98,32 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         indicator_led_allowable: vec![IndicatorLED::Lit, IndicatorLED::Off],
         location_indicator_active: Prop::Value(system.indicator),
         last_reset_time: machine.last_reset.map(|at| at.to_string()),
+        last_reset_cause: Prop::or_absent(system.last_reset_cause().map(reset_cause)),
+        host_watchdog_timer: host_watchdog::of(&system),
+        bios: (!machine.firmware.settings.is_empty())
+            .then(|| OdataId::new(format!("{}/Bios", rq.uri()))),
+        secure_boot: secure_boot::is_there(&system)
+            .then(|| OdataId::new(format!("{}/SecureBoot", rq.uri()))),
         boot: Some(boot(&system, rq.uri())),
+        boot_image_push_uri: system
+            .boot_slot()
+            .filter(|_| rq.hf.can_store())
+            .map(|_| super::boot_image::uri(id)),
         processor_summary: Some(model::ProcessorSummary {
             count: Prop::Value(in_use().count().try_into().unwrap_or(i64::MAX)),
             core_count: Prop::Value(in_use().map(|socket| i64::from(socket.cores)).sum()),
             logical_processor_count: Prop::Value(processors.online.into()),
             threading_enabled: Some(processors.threads > 1),
+            metrics: Some(OdataId::new(format!(
+                "{}/ProcessorSummary/ProcessorMetrics",
+                rq.uri()
+            ))),
             model: Prop::or_absent(processors.model.clone()),
             status: Some(status.clone()),
             ..Default::default()
         }),
         memory_summary: Some(model::MemorySummary {
+            metrics: Some(OdataId::new(format!("{}/MemorySummary/MemoryMetrics", rq.uri()))),
             total_system_memory_gib: Prop::Value(gibibytes(
                 machine.memory_kib.saturating_sub(persistent_kib),
             )),
@@ -209,12 +224,18 @@ async fn change(rq: &Rq) -> Result<Outcome, Problem> {
         location_indicator_active,
         power_restore_policy,
         boot,
+        host_watchdog_timer,
     } = rq.body()?;
     let system = rq.hf.system(&rq.ctx, &id)?;
     let mut setup = match boot {
         Some(boot) => boot_setup(&system, boot)?,
         None => Setup::default(),
     };
+    if let Some(patch) = host_watchdog_timer
+        && let Some(action) = host_watchdog::wanted(&system, patch)?
+    {
+        setup.knobs.insert(Knob::WatchdogAction, action);
+    }
     setup.asset_tag = asset_tag.change().map(Option::unwrap_or_default);
     setup.autostart = match power_restore_policy {
         None => None,
@@ -383,6 +404,15 @@ async fn reset(rq: &Rq) -> Result<Outcome, Problem> {
     }
     rq.hf.reset(&rq.ctx, &id, reset).await?;
     Ok(Outcome::Done)
+}
+
+fn reset_cause(cause: ResetCause) -> LastResetCauses {
+    match cause {
+        ResetCause::PowerButton => LastResetCauses::PowerButtonPress,
+        ResetCause::Command => LastResetCauses::ManagementCommand,
+        ResetCause::Watchdog => LastResetCauses::WatchdogExpiration,
+        ResetCause::Unknown => LastResetCauses::Unknown,
+    }
 }
 
 fn reset_type(reset: ResetType) -> resource::ResetType {

@@ -59,6 +59,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         rotation_speed_rpm: Prop::or_absent(disk.rpm.map(f64::from)),
         protocol: Prop::or_absent(controller.map(|c| protocol(c.bus))),
         identifiers: identifiers(disk),
+        metrics: Prop::Value(OdataId::new(format!("{}/Metrics", rq.uri()))),
         status: Some(part_status(&system, disk.failed)),
         links: Some(Links {
             chassis: Some(OdataId::new(format!("/redfish/v1/Chassis/{id}"))),

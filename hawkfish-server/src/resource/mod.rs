@@ -4,14 +4,24 @@
 
 pub mod account_service;
 pub mod action_info;
+pub mod boot_image;
+pub mod attribute_registry;
+pub mod bios;
 pub mod boot_option;
 pub mod certificate;
 pub mod certificate_service;
 pub mod chassis;
 pub mod computer_system;
+pub(crate) mod host_watchdog;
+pub mod docs;
 pub mod drive;
+pub mod drive_metrics;
+pub mod environment_metrics;
 pub mod ethernet_interface;
+pub mod fan;
 pub mod graphics_controller;
+pub mod job;
+pub mod job_service;
 pub mod json_schema;
 pub mod log_entry;
 pub mod log_service;
@@ -19,35 +29,52 @@ pub mod manager;
 pub mod manager_account;
 pub mod manager_diagnostic_data;
 pub mod manager_ethernet_interface;
+mod measured;
 pub mod media_certificate;
 pub mod memory;
+pub mod memory_metrics;
+pub mod metric_definition;
+pub mod metric_report;
+pub mod metric_report_definition;
 pub mod network_adapter;
 pub mod network_device_function;
 pub mod network_interface;
 pub mod network_protocol;
-pub mod docs;
 pub mod odata;
 pub mod openapi;
 mod parts;
 pub mod pcie_device;
 pub mod pcie_function;
 pub mod port;
+pub mod port_metrics;
+pub mod power;
+pub mod power_subsystem;
+pub mod power_supply;
 pub mod privilege_registry;
 pub mod processor;
+pub mod processor_metrics;
 pub mod registry;
 pub mod role;
+mod schedule;
 pub mod security_policy;
+pub mod sensor;
+pub mod secure_boot;
 pub mod service_root;
 pub mod session;
 pub mod session_service;
 pub mod simple_storage;
+pub mod software_inventory;
 pub mod storage;
 pub mod storage_controller;
 pub mod task;
 pub mod task_monitor;
 pub mod task_service;
+pub mod telemetry_service;
+pub mod thermal;
+pub mod thermal_subsystem;
 pub mod trusted_component;
 pub mod usb_controller;
+pub mod update_service;
 pub mod version;
 pub mod virtual_media;
 pub mod volume;
@@ -55,7 +82,8 @@ pub mod volume;
 use hawkfish_redfish::model::resource::{Health, State, Status};
 use jiff::Timestamp;
 
-use crate::catalog::Resource;
+use crate::catalog::{Content, Resource, Rq};
+use crate::problem::Problem;
 
 /// What is served. Routes, `Allow`, privileges, validation and the coverage test walk this list.
 pub const ALL: &[&Resource] = &[
@@ -78,12 +106,24 @@ pub const ALL: &[&Resource] = &[
     &log_service::MANAGER,
     &log_entry::MANAGER_COLLECTION,
     &log_entry::MANAGER,
+    &bios::RESOURCE,
+    &bios::SETTINGS,
+    &secure_boot::RESOURCE,
     &boot_option::COLLECTION,
     &boot_option::RESOURCE,
     &virtual_media::SYSTEM_COLLECTION,
     &virtual_media::SYSTEM,
     &media_certificate::SYSTEM_COLLECTION,
     &media_certificate::SYSTEM,
+    &boot_image::RESOURCE,
+    &update_service::RESOURCE,
+    &update_service::PUSH,
+    &software_inventory::FIRMWARE_COLLECTION,
+    &software_inventory::FIRMWARE_MEMBER,
+    &software_inventory::SOFTWARE_COLLECTION,
+    &software_inventory::SOFTWARE_MEMBER,
+    &software_inventory::STORE_COLLECTION,
+    &software_inventory::STORE_MEMBER,
     &storage::COLLECTION,
     &storage::RESOURCE,
     &storage_controller::COLLECTION,
@@ -108,6 +148,24 @@ pub const ALL: &[&Resource] = &[
     &usb_controller::RESOURCE,
     &chassis::COLLECTION,
     &chassis::RESOURCE,
+    &sensor::COLLECTION,
+    &sensor::RESOURCE,
+    &environment_metrics::RESOURCE,
+    &power_subsystem::RESOURCE,
+    &power_supply::COLLECTION,
+    &power_supply::RESOURCE,
+    &power_supply::METRICS,
+    &thermal_subsystem::RESOURCE,
+    &thermal_subsystem::METRICS,
+    &fan::COLLECTION,
+    &fan::RESOURCE,
+    &power::RESOURCE,
+    &thermal::RESOURCE,
+    &processor_metrics::SUMMARY,
+    &processor_metrics::RESOURCE,
+    &memory_metrics::SUMMARY,
+    &drive_metrics::RESOURCE,
+    &port_metrics::RESOURCE,
     &network_adapter::COLLECTION,
     &network_adapter::RESOURCE,
     &port::COLLECTION,
@@ -148,9 +206,20 @@ pub const ALL: &[&Resource] = &[
     &task::COLLECTION,
     &task::RESOURCE,
     &task_monitor::RESOURCE,
+    &job_service::RESOURCE,
+    &job::COLLECTION,
+    &job::RESOURCE,
+    &telemetry_service::RESOURCE,
+    &metric_definition::COLLECTION,
+    &metric_definition::RESOURCE,
+    &metric_report_definition::COLLECTION,
+    &metric_report_definition::RESOURCE,
+    &metric_report::COLLECTION,
+    &metric_report::RESOURCE,
     &registry::COLLECTION,
     &registry::FILE,
     &registry::HAWKFISH,
+    &attribute_registry::RESOURCE,
     &json_schema::COLLECTION,
     &json_schema::FILE,
     &json_schema::DOCUMENT,
@@ -170,4 +239,26 @@ pub fn healthy() -> Status {
         health: Health::OK.into(),
         ..Status::default()
     }
+}
+
+/// A resource from its model, of whose arrays each member has a URI of its own, a fragment (DSP0266, "Universal Resource Identifiers").
+fn with_ids(
+    rq: &Rq,
+    model: &impl serde::Serialize,
+    arrays: &[&str],
+) -> Result<Content, Problem> {
+    let content = Content::of(model)?;
+    let Content::Resource(mut body) = content else {
+        return Ok(content);
+    };
+    for array in arrays {
+        let members = body.get_mut(*array).and_then(serde_json::Value::as_array_mut);
+        for (at, member) in members.into_iter().flatten().enumerate() {
+            if let Some(member) = member.as_object_mut() {
+                let uri = format!("{}#/{array}/{at}", rq.uri());
+                member.shift_insert(0, "@odata.id".to_owned(), uri.into());
+            }
+        }
+    }
+    Ok(Content::Resource(body))
 }

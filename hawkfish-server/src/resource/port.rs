@@ -1,6 +1,6 @@
 //! Ports of network adapters: where cables go in.
 
-use hawkfish_redfish::model::Prop;
+use hawkfish_redfish::model::{OdataId, Prop};
 use hawkfish_redfish::model::port::{
     EthernetProperties, LinkNetworkTechnology, LinkState, LinkStatus, Links, Port,
 };
@@ -63,6 +63,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         ethernet: Prop::Value(EthernetProperties {
             associated_mac_addresses: Some(vec![nic.mac.clone()]),
         }),
+        metrics: Prop::Value(OdataId::new(format!("{}/Metrics", rq.uri()))),
         status: Some(parts::status(&system, nic.link_up)),
         links: Some(Links {
             ethernet_interfaces: Some(vec![parts::in_system(&system, &interface)]),

@@ -1,7 +1,7 @@
 //! Processors: one for each socket of a system.
 
 use hawkfish_core::backend::Processors;
-use hawkfish_redfish::model::Prop;
+use hawkfish_redfish::model::{OdataId, Prop};
 use hawkfish_redfish::model::processor::{
     InstructionSet, Links, Processor, ProcessorArchitecture, ProcessorType,
 };
@@ -110,6 +110,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         total_threads: Prop::Value((processors.cores * processors.threads).into()),
         total_enabled_threads: Prop::Value(socket.threads.into()),
         enabled: Some(true),
+        metrics: Some(OdataId::new(format!("{}/ProcessorMetrics", rq.uri()))),
         status: Some(parts::status(&system, true)),
         ..processor
     })

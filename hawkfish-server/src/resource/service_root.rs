@@ -60,6 +60,9 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
         account_service: at("AccountService"),
         certificate_service: at("CertificateService"),
         tasks: at("TaskService"),
+        job_service: at("JobService"),
+        telemetry_service: at("TelemetryService"),
+        update_service: at("UpdateService"),
         registries: at("Registries"),
         json_schemas: at("JsonSchemas"),
         links: Some(Links {

@@ -84,7 +84,7 @@ fn health(severity: Severity) -> Health {
     }
 }
 
-fn message(said: &TaskMessage) -> Message {
+pub(super) fn message(said: &TaskMessage) -> Message {
     let note = hawkfish("TaskNote", &[said.text.trim_end_matches('.')]);
     Message {
         message_id: Some(note.message_id),
