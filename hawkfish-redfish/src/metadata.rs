@@ -2,6 +2,7 @@
 
 mod action_info;
 mod json_schema;
+mod yaml;
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -23,6 +24,17 @@ pub fn json_schema(entity: &str) -> Option<&'static Value> {
             .collect()
     });
     SCHEMAS.get(entity)
+}
+
+/// Everything that is served and everything that can be sent, as the schemas of one OpenAPI 3.1 document: an entity by its name, what a PATCH or a POST sends
+/// by that and `Patch` or `Create` (`BiosPatch`), what an action takes by its name and `Parameters` (`ComputerSystem.ResetParameters`).
+pub fn components() -> Map<String, Value> {
+    json_schema::components()
+}
+
+/// A value as YAML 1.2.
+pub fn yaml(value: &Value) -> String {
+    yaml::of(value)
 }
 
 /// The parameters of an action, named `ComputerSystem.Reset`, as `ActionInfo` lists them: with the values that the schema allows, of which a resource may

@@ -59,9 +59,11 @@ use hawkfish_redfish::validate;
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
+pub(crate) use self::checks::object;
+pub(crate) use self::request::apply_time;
 pub use self::request::{Content, Outcome, Rq};
 pub(crate) use self::route::{Route, Target, plain_path};
-pub use self::value::{Action, AnyOf, Get, Override, Privileges, Resource, Verb, Version, Write};
+pub use self::value::{Action, AnyOf, Get, Override, Privileges, Resource, Upload, Verb, Version, Write};
 use self::{cache::Cache, locks::WriteLocks, route::Routes};
 use crate::app::Shared;
 use crate::problem::Problem;
@@ -159,6 +161,11 @@ impl Catalog {
         checks::verb(route, method).is_some_and(|verb| open.contains(&verb))
     }
 
+    /// Whether what is sent there may take as long as it comes.
+    pub(crate) fn is_upload(&self, route: &Route, method: &Method) -> bool {
+        method == Method::POST && self.entry(route).resource.upload.is_some()
+    }
+
     /// Reads what stands at `uri`, as the caller may see it: what a GET, a comparison of ETags and an expanded member have in common.
     ///
     /// # Errors
@@ -252,6 +259,10 @@ impl Catalog {
         let query = checks::query(&parts.uri, verb)?;
         if verb == Verb::Get {
             return catalog.get(&rq, entry, &parts, &query).await;
+        }
+        if let Some(upload) = resource.upload.filter(|_| verb == Verb::Create) {
+            let outcome = upload(&rq, &parts.headers, body).await?;
+            return catalog.conclude(&rq, entry, verb, outcome).await;
         }
         // Boxed, so that the many reads do not carry about the room that the few changes need.
         Box::pin(Self::change(service, rq, verb, parts, body)).await

@@ -17,6 +17,7 @@ pub mod settings;
 pub mod ssdp;
 pub mod telling;
 pub mod tls;
+mod upload;
 
 pub use app::{App, Options};
 pub use hawkfish_core::app::HawkFish;

@@ -131,6 +131,20 @@ pub(crate) fn render(
     tagged(&bytes, hash)
 }
 
+/// The tag, quotes included, of a resource with that body.
+pub(crate) fn tag_of(
+    resource: &Resource,
+    uri: &str,
+    body: Map<String, Value>,
+) -> Result<String, Problem> {
+    let mut out = completed(resource, uri, body);
+    for property in resource.clock_like {
+        out.shift_remove(*property);
+    }
+    let bytes = serde_json::to_vec(&out).map_err(|e| Problem::internal(e.to_string()))?;
+    Ok(format!("\"{}\"", tag(hash(&bytes))))
+}
+
 /// What a resource lacks that the catalog knows: where it stands, its type, where its actions are called.
 fn completed(resource: &Resource, uri: &str, mut body: Map<String, Value>) -> Map<String, Value> {
     let mut out = Map::new();

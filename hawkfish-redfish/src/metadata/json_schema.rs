@@ -11,6 +11,8 @@ pub(super) fn of(entity: &Entity) -> Value {
     let mut writer = Writer {
         table: Table::get(),
         definitions: Map::new(),
+        place: "#/$defs/",
+        view: View::Answer,
     };
     let root = writer.object(entity.ty);
     let mut schema = json!({
@@ -23,17 +25,102 @@ pub(super) fn of(entity: &Entity) -> Value {
     schema
 }
 
+/// All that is served and all that can be sent, as schemas that refer to each other within one OpenAPI document: an entity by its name, what changes or
+/// creates it by that and `Patch` or `Create`, what an action takes by the name of the action and `Parameters`.
+pub(super) fn components() -> Map<String, Value> {
+    let table = Table::get();
+    let mut writer = Writer {
+        table,
+        definitions: Map::new(),
+        place: "#/components/schemas/",
+        view: View::Answer,
+    };
+    for name in crate::validate::entities() {
+        let Some(entity) = crate::validate::entity(name) else {
+            continue;
+        };
+        let mut root = writer.viewed(View::Answer, entity.ty);
+        root.insert("title".to_owned(), json!(entity.odata_type));
+        writer.definitions.insert(name.to_owned(), root.into());
+        if entity.capabilities[1] {
+            let patch = writer.viewed(View::Patch, entity.ty);
+            writer
+                .definitions
+                .insert(format!("{name}Patch"), patch.into());
+        }
+        let creates = |property: &Property| property.flags.has(Flags::CREATE);
+        if table.types[entity.ty].properties.iter().any(creates) {
+            let create = writer.viewed(View::Create, entity.ty);
+            writer
+                .definitions
+                .insert(format!("{name}Create"), create.into());
+        }
+        for action in &entity.actions {
+            let parameters = writer.viewed(View::Input, action.params);
+            let name = format!("{}Parameters", action.name);
+            writer.definitions.insert(name, parameters.into());
+        }
+    }
+    writer.definitions
+}
+
+/// What a type is looked at for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// What is answered.
+    Answer,
+    /// What changes it: what cannot be written is not there, and nothing is needed.
+    Patch,
+    /// What creates it.
+    Create,
+    /// What an action takes, and whatever stands within what is sent whole.
+    Input,
+}
+
 struct Writer {
     table: &'static Table,
     definitions: Map<String, Value>,
+    /// What a reference to a definition begins with.
+    place: &'static str,
+    view: View,
 }
 
 impl Writer {
+    fn viewed(&mut self, view: View, at: usize) -> Map<String, Value> {
+        self.view = view;
+        self.object(at)
+    }
+
+    /// Whether a property is there at all, as the type is looked at.
+    fn is_in(&self, property: &Property) -> bool {
+        match self.view {
+            View::Answer | View::Input => true,
+            View::Create => property.flags.has(Flags::CREATE),
+            View::Patch => {
+                property.flags.has(Flags::WRITABLE)
+                    || matches!(property.kind, Kind::Object(at) if self.table.types[at].writable)
+            }
+        }
+    }
+
+    fn is_needed(&self, property: &Property) -> bool {
+        match self.view {
+            View::Answer | View::Input => property.flags.has(Flags::REQUIRED),
+            View::Create => property.flags.has(Flags::REQUIRED_ON_CREATE),
+            View::Patch => false,
+        }
+    }
+
     fn object(&mut self, at: usize) -> Map<String, Value> {
         let ty = &self.table.types[at];
         let mut properties = Map::new();
+        for property in ty.properties.iter().filter(|one| self.is_in(one)) {
+            properties.insert(property.name.clone(), Value::Null);
+        }
         for property in &ty.properties {
-            properties.insert(property.name.clone(), self.property(property));
+            if properties.contains_key(&property.name) {
+                properties[&property.name] = self.property(property);
+            }
         }
         let mut patterns = Map::new();
         patterns.insert(ANNOTATION.to_owned(), json!(true));
@@ -44,7 +131,7 @@ impl Writer {
         let needed = ty
             .properties
             .iter()
-            .filter(|property| property.flags.has(Flags::REQUIRED));
+            .filter(|property| self.is_needed(property));
         let required: Vec<&str> = needed.map(|property| property.name.as_str()).collect();
         let mut schema = Map::new();
         schema.insert("type".to_owned(), json!("object"));
@@ -60,15 +147,20 @@ impl Writer {
     fn property(&mut self, property: &Property) -> Value {
         let flags = property.flags;
         let mut schema = self.value(property.kind, Some(property));
-        if flags.has(Flags::SECRET) && property.name.contains("Password") {
+        let answered = self.view == View::Answer;
+        let removed = self.view == View::Patch && flags.has(Flags::ARRAY);
+        // An optional parameter may be null, as if it were not given.
+        let left_out = self.view == View::Input && !flags.has(Flags::REQUIRED);
+        if answered && flags.has(Flags::SECRET) && property.name.contains("Password") {
             schema = json!({"type": "null"});
-        } else if flags.has(Flags::NULLABLE) {
+        } else if flags.has(Flags::NULLABLE) || removed || left_out {
             schema = nullable(schema);
         }
         if flags.has(Flags::ARRAY) {
             schema = json!({"type": "array", "items": schema});
         }
-        if !flags.has(Flags::WRITABLE)
+        if answered
+            && !flags.has(Flags::WRITABLE)
             && !matches!(property.kind, Kind::Object(at) if self.table.types[at].writable)
             && let Some(schema) = schema.as_object_mut()
         {
@@ -112,14 +204,22 @@ impl Writer {
     }
 
     fn reference(&mut self, at: usize) -> Value {
-        let name = self.table.types[at].name.clone();
+        let outer = self.view;
+        // What is given to create something, or to an action, is given whole.
+        let (view, suffix) = match outer {
+            View::Answer => (View::Answer, ""),
+            View::Patch => (View::Patch, ".Patch"),
+            View::Create | View::Input => (View::Input, ".Input"),
+        };
+        let name = format!("{}{suffix}", self.table.types[at].name);
         if !self.definitions.contains_key(&name) {
             // Its place is taken first: a type may hold itself.
             self.definitions.insert(name.clone(), Value::Null);
-            let object = Value::Object(self.object(at));
+            let object = Value::Object(self.viewed(view, at));
             self.definitions.insert(name.clone(), object);
+            self.view = outer;
         }
-        json!({"$ref": format!("#/$defs/{name}")})
+        json!({"$ref": format!("{}{name}", self.place)})
     }
 
     /// A reference to a resource, or the resource itself once expanded.
@@ -138,7 +238,7 @@ impl Writer {
             });
             self.definitions.insert("idRef".to_owned(), id_ref);
         }
-        json!({"$ref": "#/$defs/idRef"})
+        json!({"$ref": format!("{}idRef", self.place)})
     }
 }
 

@@ -63,6 +63,11 @@ async fn every_link_leads_to_what_it_says() {
         "/redfish/v1",
         "/redfish/v1/odata",
         "/redfish/v1/$metadata",
+        "/redfish/v1/openapi.yaml",
+        "/redfish/v1/docs",
+        "/redfish/v1/docs/start.js",
+        "/redfish/v1/docs/swagger-ui-bundle.js",
+        "/redfish/v1/docs/swagger-ui.css",
         "/redfish/v1/TaskService/Tasks/{task}",
         "/redfish/v1/TaskService/TaskMonitors/{task}",
     ];
