@@ -130,7 +130,7 @@ pub struct Nic {
     pub mtu: Option<u32>,
     /// Its place on the PCI bus.
     pub pci: Option<PciAddress>,
-    /// Addresses that the guest uses on it, where known.
+    /// Addresses that its host has given to it by DHCP, where known.
     pub addresses: Vec<std::net::IpAddr>,
     /// Who made it, where known.
     #[serde(default)]

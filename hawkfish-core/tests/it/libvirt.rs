@@ -778,3 +778,41 @@ async fn a_probe_says_who_answers_and_why_nobody_does() {
     assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }));
     assert!(began.elapsed() < Duration::from_secs(5));
 }
+
+#[tokio::test]
+async fn addresses_that_a_network_of_the_host_has_given_are_shown_while_a_machine_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("node.xml");
+    let node = "<node>
+        <network><name>default</name><bridge name='virbr0'/>
+          <ip address='192.0.2.1' netmask='255.255.255.0'><dhcp><range start='192.0.2.2' end='192.0.2.99'/></dhcp></ip>
+        </network>
+        <domain type='test'><name>leased</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+          <os><type arch='x86_64'>hvm</type></os>
+          <devices>
+            <interface type='user'><mac address='52:54:00:00:00:01'/></interface>
+            <interface type='network'><mac address='52:54:00:00:00:02'/><source network='default'/></interface>
+          </devices>
+        </domain>
+      </node>";
+    std::fs::write(&file, node).expect("a file");
+    let backend = connected(LibvirtSettings::new(&format!("test://{}", file.display()))).await;
+    let machine = backend.machines().await.expect("it answers").remove(0);
+    // The driver's domains run when it begins; what it leases follows from the number of the interface.
+    assert_eq!(machine.power, Power::On);
+    let machine = backend.machine(machine.key).await.expect("it is there");
+    let addresses: Vec<_> = machine
+        .hardware
+        .nics
+        .iter()
+        .map(|nic| &nic.addresses)
+        .collect();
+    assert!(addresses.iter().all(|own| own.len() == 1), "{addresses:?}");
+    let is_leased = |nic: usize| addresses[nic][0].to_string().starts_with("192.0.2.");
+    assert!(!is_leased(0) && is_leased(1), "{addresses:?}");
+    let off = backend
+        .step(machine.key, Step::ForceOff)
+        .await
+        .expect("it is cut");
+    assert!(off.hardware.nics.iter().all(|nic| nic.addresses.is_empty()));
+}

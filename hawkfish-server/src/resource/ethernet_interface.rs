@@ -10,7 +10,9 @@ use hawkfish_redfish::model::Prop;
 use hawkfish_redfish::model::ethernet_interface::{
     EthernetDeviceType, EthernetInterface, EthernetInterfacePatch, LinkStatus, Links,
 };
-use hawkfish_redfish::model::ip_addresses::{IPv4Address, IPv6Address};
+use hawkfish_redfish::model::ip_addresses::{
+    IPv4Address, IPv4AddressOrigin, IPv6Address, IPv6AddressOrigin,
+};
 use hawkfish_redfish::model::v_lan_network_interface::VLAN;
 
 use super::parts::{self, Adapter};
@@ -77,6 +79,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             IpAddr::V4(address) => {
                 v4.push(IPv4Address {
                     address: Prop::Value(address.to_string()),
+                    address_origin: Prop::Value(IPv4AddressOrigin::DHCP),
                     ..Default::default()
                 });
                 continue;
@@ -85,6 +88,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         };
         v6.push(IPv6Address {
             address: Prop::Value(address),
+            address_origin: Prop::Value(IPv6AddressOrigin::DHCPv6),
             ..Default::default()
         });
     }

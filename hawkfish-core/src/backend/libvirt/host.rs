@@ -4,6 +4,7 @@
 //! overwrites a newer one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ pub(super) struct Picture {
     pub watched: HashSet<MachineKey>,
     /// Machines that were paused while that was so.
     unfinished: HashSet<MachineKey>,
+    /// Addresses that networks of the host have given to interfaces of what runs, as last asked for.
+    pub leases: HashMap<MachineKey, Vec<(String, IpAddr)>>,
     /// Sizes of disks, as last asked for.
     pub blocks: HashMap<MachineKey, Blocks>,
     /// Somebody is asking for them.
@@ -120,6 +123,7 @@ impl Host {
                 resets: HashMap::new(),
                 watched: HashSet::new(),
                 unfinished: HashSet::new(),
+                leases: HashMap::new(),
                 blocks: HashMap::new(),
                 sizing: false,
                 failed: HashMap::new(),

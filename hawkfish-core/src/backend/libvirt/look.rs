@@ -140,7 +140,7 @@ impl Host {
                 &parts.config.marker.volumes,
             )
         };
-        let machine = facts::machine(
+        let mut machine = facts::machine(
             key,
             &parts.config,
             parts.live.as_deref(),
@@ -149,6 +149,9 @@ impl Host {
             self.driver() == Driver::Qemu,
             storage,
         );
+        if parts.live.is_some() {
+            self.add_leases(key, &mut machine);
+        }
         Entry {
             state: parts.state,
             config: parts.config,
@@ -240,6 +243,19 @@ impl Host {
         if !is_active(state) && self.wants_sizes(key, &entry) {
             self.size(&domain, key);
             return self.read(line, &domain, key, state, autostart, old.as_ref());
+        }
+        if self.note_leases(&domain, key, &entry) {
+            return Ok(self.entry_of(
+                key,
+                Parts {
+                    state,
+                    config: entry.config,
+                    live: entry.live,
+                    autostart,
+                    last_reset: entry.last_reset,
+                    console_from: entry.console_from,
+                },
+            ));
         }
         Ok(entry)
     }

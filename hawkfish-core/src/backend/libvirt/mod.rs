@@ -21,6 +21,7 @@ mod hardware;
 mod host;
 mod identity;
 mod knobs;
+mod leases;
 mod line;
 mod live;
 mod look;

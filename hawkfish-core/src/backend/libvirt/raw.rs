@@ -6,6 +6,7 @@
 )]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -500,6 +501,50 @@ pub(super) fn names_of_blocks(
         .collect();
     names.sort();
     names
+}
+
+unsafe extern "C" {
+    /// The C library's, with which libvirt makes the lists that it gives away.
+    fn free(list: *mut c_void);
+}
+
+/// The addresses that a host's own networks have given to the network interfaces of a domain, each with the hardware address. The emulator is not asked, nor
+/// is the guest.
+pub(super) fn leases(domain: &Domain) -> Result<Vec<(String, IpAddr)>, Error> {
+    let mut interfaces: *mut sys::virDomainInterfacePtr = std::ptr::null_mut();
+    // SAFETY: the domain is valid; libvirt fills `interfaces` with a list that is freed below.
+    let count = unsafe {
+        sys::virDomainInterfaceAddresses(
+            domain.as_ptr(),
+            &raw mut interfaces,
+            sys::VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
+            0,
+        )
+    };
+    let count = usize::try_from(count).map_err(|_| Error::last_error())?;
+    let mut found = Vec::new();
+    // SAFETY: `text` is called with strings of libvirt's that end with nul and live until their interface is freed.
+    let text = |text: *const c_char| unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    for n in 0..count {
+        // SAFETY: libvirt returned that many interfaces, each with as many addresses as it says; each is freed once, after its last use.
+        unsafe {
+            let interface = *interfaces.add(n);
+            let hardware = (*interface).hwaddr;
+            for at in 0..(*interface).naddrs as usize {
+                let address = (*(*interface).addrs.add(at)).addr;
+                if hardware.is_null() || address.is_null() {
+                    continue;
+                }
+                if let Ok(address) = text(address).parse() {
+                    found.push((text(hardware).to_ascii_lowercase(), address));
+                }
+            }
+            sys::virDomainInterfaceFree(interface);
+        }
+    }
+    // SAFETY: the list came from libvirt and is not used any more.
+    unsafe { free(interfaces.cast()) };
+    Ok(found)
 }
 
 /// Sends a non-maskable interrupt.

@@ -100,6 +100,7 @@ impl Host {
         }
         let entries = std::mem::take(&mut picture.entries);
         picture.blocks.retain(|key, _| entries.contains_key(key));
+        picture.leases.retain(|key, _| entries.contains_key(key));
         picture.failed.retain(|key, _| entries.contains_key(key));
         picture.entries = entries;
         Ok(())
