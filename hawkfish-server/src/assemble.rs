@@ -61,6 +61,7 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
     let mut builder = HawkFish::builder()
         .clock(clock)
         .data_dir(&settings.data_dir)
+        .logs(settings.logs)
         .media(media(settings)?);
     for (id, backend) in hosts {
         builder = builder.host(id, backend);
@@ -106,6 +107,8 @@ fn media(settings: &Settings) -> Result<MediaSettings> {
         }),
         folders: settings.media_dirs.clone(),
         max_bytes: settings.media_max_bytes,
+        store_bytes: settings.image_store_bytes,
+        update_bytes: settings.update_max_bytes,
         authorities: settings.media_cas.iter().map(read).collect::<Result<_>>()?,
     })
 }
@@ -124,7 +127,7 @@ async fn hosts(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Hosts, Ma
         let because = because.collect::<Vec<_>>().join("; ");
         return simulated(settings, clock, Some(because));
     }
-    let hosts = connect(&settings.libvirt_uris, clock)?;
+    let hosts = connect(&settings.libvirt_uris, &settings.storage_pool, clock)?;
     // Whoever reads that the service is there is to find the machines there, too.
     let answering = hosts.iter().zip(&told);
     let first_looks = answering
@@ -172,12 +175,20 @@ async fn probe(uris: &[String]) -> Vec<(String, Option<String>)> {
 
 /// All of them; those that do not answer yet are tried again and again.
 #[cfg(feature = "libvirt")]
-fn connect(uris: &[String], clock: &Arc<dyn Clock>) -> Result<Hosts> {
+fn connect(
+    uris: &[String],
+    pool: &Option<String>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Hosts> {
     use hawkfish_core::backend::libvirt::{LibvirtBackend, LibvirtSettings};
     let mut taken = BTreeSet::new();
     let one = |uri: &String| {
         let id = host_id(uri, &mut taken)?;
-        let backend = LibvirtBackend::connect(LibvirtSettings::new(uri), Arc::clone(clock));
+        let libvirt = LibvirtSettings {
+            storage_pool: pool.clone(),
+            ..LibvirtSettings::new(uri)
+        };
+        let backend = LibvirtBackend::connect(libvirt, Arc::clone(clock));
         Ok((id, backend as Arc<dyn Backend>))
     };
     uris.iter().map(one).collect()
@@ -192,7 +203,7 @@ async fn probe(uris: &[String]) -> Vec<(String, Option<String>)> {
 }
 
 #[cfg(not(feature = "libvirt"))]
-fn connect(_: &[String], _: &Arc<dyn Clock>) -> Result<Hosts> {
+fn connect(_: &[String], _: &Option<String>, _: &Arc<dyn Clock>) -> Result<Hosts> {
     Err(Error::unsupported(
         "libvirt (this program was built without it)",
     ))

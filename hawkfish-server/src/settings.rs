@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use hawkfish_core::logs::LogSettings;
 use hawkfish_core::outgoing::Rule;
 
 mod door;
@@ -121,6 +122,21 @@ pub const KEYS: &[Key] = &[
         "SIZE",
         "Largest image, such as 700M or 32G [default: 32G]",
     ),
+    one(
+        "image-store-size",
+        "SIZE",
+        "Most bytes of the images that clients push to be booted, together [default: 64G]",
+    ),
+    one(
+        "update-max-size",
+        "SIZE",
+        "Largest firmware image [default: 64M]",
+    ),
+    one(
+        "storage-pool",
+        "NAME",
+        "The storage pool of libvirt in which volumes are made [default: default]",
+    ),
     many(
         "cors-origin",
         "ORIGIN|*",
@@ -155,6 +171,21 @@ pub const KEYS: &[Key] = &[
         "ssdp",
         "yes|no",
         "Let clients on the network find the service by SSDP [default: no]",
+    ),
+    one(
+        "event-log-size",
+        "N",
+        "Most entries of the log of a system [default: 500]",
+    ),
+    one(
+        "audit-log-size",
+        "N",
+        "Most entries of the audit log [default: 2000]",
+    ),
+    one(
+        "full-log",
+        "wrap|stop",
+        "What a full log does: let go of its oldest entry, or take in nothing until it is cleared [default: wrap]",
     ),
     one(
         "max-connections",
@@ -243,6 +274,14 @@ pub struct Settings {
     pub media_max_bytes: u64,
     /// What can be chosen about the door.
     pub door: Door,
+    /// Most bytes of images that were pushed.
+    pub image_store_bytes: u64,
+    /// Largest firmware image, bytes.
+    pub update_max_bytes: u64,
+    /// The storage pool in which volumes are made.
+    pub storage_pool: Option<String>,
+    /// How large logs are, and what becomes of full ones.
+    pub logs: LogSettings,
     /// Most connections.
     pub max_connections: usize,
     /// Longest time for a request, seconds.
@@ -389,6 +428,24 @@ impl Settings {
                 wrong(found, "media-max-size", "it is no size such as 700M or 32G")
             })?,
             door: Door::of(found)?,
+            image_store_bytes: bytes(text(found, "image-store-size", "64G")).ok_or_else(|| {
+                wrong(found, "image-store-size", "it is no size such as 700M or 32G")
+            })?,
+            update_max_bytes: bytes(text(found, "update-max-size", "64M")).ok_or_else(|| {
+                wrong(found, "update-max-size", "it is no size such as 700M or 32G")
+            })?,
+            storage_pool: found
+                .get("storage-pool")
+                .and_then(|(_, values)| values.last().cloned()),
+            logs: LogSettings {
+                most_system: log_size(found, "event-log-size", "500")?,
+                most_audit: log_size(found, "audit-log-size", "2000")?,
+                wraps: match text(found, "full-log", "wrap") {
+                    "wrap" => true,
+                    "stop" => false,
+                    _ => return Err(wrong(found, "full-log", "it is neither wrap nor stop")),
+                },
+            },
             max_connections: match parsed(found, "max-connections", "1024", "it is no number")? {
                 0 => return Err(wrong(found, "max-connections", "nobody could connect")),
                 some => some,
@@ -458,6 +515,14 @@ fn wrong(found: &Found, name: &str, reason: &str) -> SettingsError {
         name: name.to_owned(),
         value: values.join(","),
         reason: reason.to_owned(),
+    }
+}
+
+/// Entries of a log: at least one, and no more than answer in one piece.
+fn log_size(found: &Found, name: &str, default: &str) -> Result<usize, SettingsError> {
+    match parsed(found, name, default, "it is no number")? {
+        size @ 1..=20_000 => Ok(size),
+        _ => Err(wrong(found, name, "it is not from 1 to 20000")),
     }
 }
 
@@ -586,6 +651,8 @@ mod tests {
             ("--media-max-size", "9E"),
             ("--media-allow", "not a host"),
             ("--max-connections", "0"),
+            ("--event-log-size", "0"),
+            ("--full-log", "never"),
             ("--log-format", "xml"),
         ] {
             let error = read(&[flag, value], &[]).unwrap_err().to_string();

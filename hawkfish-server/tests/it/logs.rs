@@ -50,6 +50,16 @@ impl Door {
         while let Some(next) = self.app.hawkfish().next_due().filter(|next| *next <= end) {
             self.clock.set(next.max(self.clock.now()));
             self.app.hawkfish().tick().await.unwrap();
+            let now = self.clock.now();
+            if self
+                .app
+                .hawkfish()
+                .next_due()
+                .is_some_and(|next| next <= now)
+            {
+                // A look at a host that is lost stays due until it is back.
+                break;
+            }
         }
         self.clock.set(end);
         self.app.hawkfish().tick().await.unwrap();
@@ -395,10 +405,14 @@ async fn entries_are_filtered_and_paged_where_they_stand() {
     assert!(origins["Members"][0]["Links"]["OriginOfCondition"]["PowerState"].is_string());
 }
 
-/// A service whose logs hold three entries.
-async fn tight(wraps: bool) -> Door {
+/// A service whose logs hold three entries, and the machines behind it.
+async fn tight(wraps: bool) -> (Door, Arc<SimBackend>) {
     let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
-    let rack = SimSettings::default();
+    let rack = SimSettings {
+        systems: 2,
+        ..SimSettings::default()
+    };
+    let machines = SimBackend::new(rack, clock.clone());
     let hf = HawkFish::builder()
         .clock(clock.clone())
         .entropy(Arc::new(SeededEntropy::new(7, "door")))
@@ -408,18 +422,33 @@ async fn tight(wraps: bool) -> Door {
             most_audit: 3,
             wraps,
         })
-        .host(
-            HostId::parse("sim").unwrap(),
-            SimBackend::new(rack, clock.clone()),
-        )
+        .host(HostId::parse("sim").unwrap(), machines.clone())
         .in_memory()
         .start()
         .await
         .unwrap();
     hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
-    Door {
+    let door = Door {
         app: App::new(hf, Options::default()),
         clock,
+    };
+    (door, machines)
+}
+
+#[tokio::test]
+async fn a_host_that_is_lost_and_back_is_told_of_to_each_of_its_systems_once() {
+    let (door, machines) = tight(true).await;
+    let other = format!("{}/LogServices/Event", door.system(1));
+    machines.lose("the cable is out");
+    for _ in 0..3 {
+        door.wait(120).await;
+    }
+    assert_eq!(door.told(&other).await, ["HostLost(sim)"]);
+    machines.find();
+    door.wait(120).await;
+    for log in [door.events(), other] {
+        assert_eq!(door.told(&log).await, ["HostLost(sim)", "HostBack(sim)"]);
+        assert_eq!(door.entries(&log).await[0]["Severity"], "Critical");
     }
 }
 
@@ -429,7 +458,7 @@ async fn a_full_log_does_what_its_policy_says() {
         (true, "WrapsWhenFull", ["4", "5", "6"]),
         (false, "NeverOverWrites", ["1", "2", "3"]),
     ] {
-        let door = tight(wraps).await;
+        let (door, _) = tight(wraps).await;
         let log = door.events();
         for _ in 0..3 {
             door.reset("On").await.ok();
