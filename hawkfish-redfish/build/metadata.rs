@@ -8,7 +8,11 @@ use std::fmt::Write;
 const PUBLIC: &str = "http://redfish.dmtf.org/schemas/v1";
 
 /// Terms and types that annotations in payloads use, beside what the resources themselves use.
-const ANNOTATIONS: &[(&str, &str)] = &[("Settings", "Settings"), ("Message", "Message")];
+const ANNOTATIONS: &[(&str, &str)] = &[
+    ("Settings", "Settings"),
+    ("Settings", "Settings.v1_4_0"),
+    ("Message", "Message"),
+];
 
 pub(crate) fn emit(ir: &Ir) -> String {
     let mut files: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();

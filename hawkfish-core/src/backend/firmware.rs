@@ -135,7 +135,9 @@ impl fmt::Display for KnobValue {
 }
 
 /// A set of words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Words(u32);
 
@@ -157,7 +159,11 @@ impl Words {
 
 impl FromIterator<Word> for Words {
     fn from_iter<T: IntoIterator<Item = Word>>(words: T) -> Self {
-        Self(words.into_iter().fold(0, |set, word| set | 1 << word as u32))
+        Self(
+            words
+                .into_iter()
+                .fold(0, |set, word| set | 1 << word as u32),
+        )
     }
 }
 

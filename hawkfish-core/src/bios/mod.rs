@@ -167,9 +167,7 @@ impl HawkFish {
     pub(crate) async fn keep_bios(&self, id: &SystemId, bios: Bios) -> Result<()> {
         let (row, kept) = (id.clone(), bios.clone());
         self.store()
-            .write(move |tx: &mut Tx| {
-                Box::pin(async move { rows::put(tx, &row, &kept).await })
-            })
+            .write(move |tx: &mut Tx| Box::pin(async move { rows::put(tx, &row, &kept).await }))
             .await?;
         self.inner.inventory.update(id, |s| s.bios = Arc::new(bios));
         Ok(())
@@ -180,7 +178,9 @@ impl HawkFish {
         let firmware = &system.machine.firmware;
         let changes = plan::changes(firmware, &bios);
         let before = firmware.next();
-        let before = before.into_iter().filter(|(knob, _)| changes.contains_key(knob));
+        let before = before
+            .into_iter()
+            .filter(|(knob, _)| changes.contains_key(knob));
         let before: BTreeMap<Knob, KnobValue> = before.collect();
         let mut values = firmware.next();
         if !changes.is_empty() {
@@ -192,9 +192,13 @@ impl HawkFish {
             let machine = host.backend.setup(system.machine.key, &setup).await?;
             values = machine.firmware.next();
             self.saw(&host, machine).await?;
-            let missed = changes.iter().find(|(knob, value)| values.get(knob) != Some(value));
+            let missed = changes
+                .iter()
+                .find(|(knob, value)| values.get(knob) != Some(value));
             if let Some((knob, value)) = missed {
-                return Err(Error::backend(format!("The hypervisor did not take {knob} as {value}.")));
+                return Err(Error::backend(format!(
+                    "The hypervisor did not take {knob} as {value}."
+                )));
             }
         }
         tracing::info!(system = %system.id, changes = ?changes, "firmware settings applied");
@@ -219,7 +223,9 @@ impl HawkFish {
         let waiting = Bios::clone(&system.bios);
         let before = match self.apply(&system, waiting.clone()).await {
             Ok(before) => before,
-            Err(error) if matches!(error.kind(), ErrorKind::Unavailable { .. }) => return Err(error),
+            Err(error) if matches!(error.kind(), ErrorKind::Unavailable { .. }) => {
+                return Err(error);
+            }
             Err(error) => {
                 tracing::warn!(system = %id, ?error, "firmware settings not applied");
                 let failed = waiting.clone().failed(self.clock().now(), &error);

@@ -82,7 +82,9 @@ pub(super) fn with(firmware: &Firmware, bios: &Bios, wanted: &Values) -> Result<
         }
         next.pending.insert(Knob::SecureBoot, OFF);
     }
-    let waits = after.get(&Knob::BootMenuTimeout).is_some_and(|t| *t != NO_TIME);
+    let waits = after
+        .get(&Knob::BootMenuTimeout)
+        .is_some_and(|t| *t != NO_TIME);
     if is(Knob::BootMenu, OFF) && waits {
         if asked(Knob::BootMenuTimeout) {
             let message = "There is no menu that could wait.";
@@ -92,7 +94,8 @@ pub(super) fn with(firmware: &Firmware, bios: &Bios, wanted: &Values) -> Result<
     }
     // What would be so anyway need not be wanted.
     let base = base(firmware, bios);
-    next.pending.retain(|knob, value| base.get(knob) != Some(value));
+    next.pending
+        .retain(|knob, value| base.get(knob) != Some(value));
     Ok(next.pending)
 }
 

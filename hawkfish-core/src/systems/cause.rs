@@ -106,7 +106,9 @@ impl HawkFish {
     /// Takes note that a guest was asked to restart.
     pub(crate) fn note_asked(&self, id: &SystemId) {
         let now = self.clock().now();
-        self.inner.inventory.update(id, |s| s.lately.asked = Some(now));
+        self.inner
+            .inventory
+            .update(id, |s| s.lately.asked = Some(now));
     }
 }
 

@@ -320,7 +320,7 @@ async fn drain(mut body: Body) {
 }
 
 /// A body that is an object, no property twice.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     match validate::parse_strict(bytes) {
         Ok(Value::Object(body)) => Ok(body),
         Ok(_) => Err(Problem::messages(
@@ -349,6 +349,15 @@ pub(super) fn and_here(
         None => {
             let mut more = validate::allowable(body, &current);
             absent(body, &current, "", &mut more);
+            // What not even the schema has is not there to be written by anybody.
+            let kind = current["@odata.type"].as_str().unwrap_or_default();
+            let entity = kind.trim_start_matches('#').split('.').next();
+            for finding in &mut more {
+                let is_absent = finding.problem == validate::Problem::NotWritable;
+                if is_absent && !validate::is_served_property(entity.unwrap_or_default(), &finding.pointer) {
+                    finding.problem = validate::Problem::Unknown;
+                }
+            }
             more
         }
     };

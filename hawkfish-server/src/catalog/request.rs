@@ -87,27 +87,27 @@ impl Rq {
         &self.body
     }
 
+    /// The ETag that the resource would have with that body.
+    ///
+    /// # Errors
+    /// 500 when it does not become JSON.
+    pub fn tag_of(&self, body: Map<String, Value>) -> Result<String, Problem> {
+        let resource = self.service.catalog.entry(&self.route).resource;
+        respond::tag_of(resource, self.uri(), body)
+    }
+
+    /// An annotation at the top of the body, as it was sent: `@Redfish.SettingsApplyTime`.
+    #[must_use]
+    pub fn annotation(&self, name: &str) -> Option<&Value> {
+        self.annotations.get(name)
+    }
+
     /// When the caller wants it done (`@Redfish.OperationApplyTime`), one of `supported`; `None` where nothing is said.
     ///
     /// # Errors
     /// 400 for anything else.
     pub fn apply_time(&self, supported: &[&'static str]) -> Result<Option<&'static str>, Problem> {
-        const NAME: &str = "@Redfish.OperationApplyTime";
-        let Some(wanted) = self.annotations.get(NAME) else {
-            return Ok(None);
-        };
-        let known = supported
-            .iter()
-            .find(|known| wanted.as_str() == Some(known));
-        known.copied().map(Some).ok_or_else(|| {
-            let shown = match wanted.as_str() {
-                Some(text) => text.chars().take(64).collect(),
-                None => wanted.to_string().chars().take(64).collect::<String>(),
-            };
-            let args = [shown.as_str(), NAME];
-            Problem::base(StatusCode::BAD_REQUEST, "PropertyValueNotInList", &args)
-                .related(&format!("/{NAME}"))
-        })
+        apply_time(&self.annotations, supported)
     }
 
     /// The request as a task may show it: without secrets.
@@ -229,4 +229,27 @@ pub enum Outcome {
     Answer(Map<String, Value>),
     /// It failed, after a while.
     Failed(Problem),
+}
+
+/// When something is wanted, by its annotations.
+pub(crate) fn apply_time(
+    annotations: &Map<String, Value>,
+    supported: &[&'static str],
+) -> Result<Option<&'static str>, Problem> {
+    const NAME: &str = "@Redfish.OperationApplyTime";
+    let Some(wanted) = annotations.get(NAME) else {
+        return Ok(None);
+    };
+    let known = supported
+        .iter()
+        .find(|known| wanted.as_str() == Some(known));
+    known.copied().map(Some).ok_or_else(|| {
+        let shown = match wanted.as_str() {
+            Some(text) => text.chars().take(64).collect(),
+            None => wanted.to_string().chars().take(64).collect::<String>(),
+        };
+        let args = [shown.as_str(), NAME];
+        Problem::base(StatusCode::BAD_REQUEST, "PropertyValueNotInList", &args)
+            .related(&format!("/{NAME}"))
+    })
 }

@@ -98,7 +98,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         indicator_led_allowable: vec![IndicatorLED::Lit, IndicatorLED::Off],
         location_indicator_active: Prop::Value(system.indicator),
         last_reset_time: machine.last_reset.map(|at| at.to_string()),
-        last_reset_cause: Prop::or_absent(system.last_reset_cause().map(reset_cause)),
+        last_reset_cause: system.last_reset_cause().map(reset_cause),
         host_watchdog_timer: host_watchdog::of(&system),
         bios: (!machine.firmware.settings.is_empty())
             .then(|| OdataId::new(format!("{}/Bios", rq.uri()))),

@@ -4,6 +4,7 @@ use hawkfish_redfish::message::{BASE_VERSION, HAWKFISH_VERSION, hawkfish_registr
 use hawkfish_redfish::model::message_registry_file::{Location, MessageRegistryFile};
 use serde_json::Value;
 
+use super::attribute_registry;
 use crate::catalog::{Content, Privileges, Resource, Rq};
 use crate::problem::Problem;
 
@@ -13,7 +14,7 @@ pub const COLLECTION: Resource = Resource {
     entity: "MessageRegistryFileCollection",
     get: Some(|rq| Box::pin(list(rq))),
     privileges: Privileges::MANAGER,
-    version: Some(|_| Ok(0)),
+    version: Some(|rq| Ok(rq.hf.inventory().generation())),
     ..Resource::NONE
 };
 
@@ -60,12 +61,18 @@ async fn list(rq: &Rq) -> Result<Content, Problem> {
     Ok(Content::collection(
         rq,
         "Registries",
-        REGISTRIES.iter().map(|registry| registry.id),
+        REGISTRIES
+            .iter()
+            .map(|registry| registry.id.to_owned())
+            .chain(attribute_registry::all(rq).into_keys()),
     ))
 }
 
 async fn read(rq: &Rq) -> Result<Content, Problem> {
     let wanted = rq.param("registry");
+    if let Some(file) = attribute_registry::file(rq, wanted) {
+        return Content::of(&file);
+    }
     let Some(registry) = REGISTRIES.iter().find(|registry| registry.id == wanted) else {
         return Err(Problem::missing(rq.uri()));
     };

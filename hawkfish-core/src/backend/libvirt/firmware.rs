@@ -152,7 +152,11 @@ pub(super) fn set_secure(doc: &mut Doc, wanted: bool, known: Option<&str>) -> Re
     let own = doc
         .path(&["os", "nvram"])
         .and_then(|nvram| doc.string(nvram));
-    let Some(path) = own.as_deref().or(known).map(|path| other_store(path, wanted)) else {
+    let Some(path) = own
+        .as_deref()
+        .or(known)
+        .map(|path| other_store(path, wanted))
+    else {
         return Err(Error::unsupported(
             "Switching secure boot where the place of variables is not known",
         ));

@@ -350,7 +350,10 @@ fn set(
             let known = timer(doc, "hpet");
             let is_plain = |doc: &Doc, t| {
                 doc.is_blank(t)
-                    && doc.attrs(t).iter().all(|(name, _)| matches!(*name, "name" | "present"))
+                    && doc
+                        .attrs(t)
+                        .iter()
+                        .all(|(name, _)| matches!(*name, "name" | "present"))
             };
             match known {
                 Some(timer) if is_on && is_plain(doc, timer) => doc.remove(timer),
@@ -522,7 +525,10 @@ mod tests {
     fn every_setting_is_read_as_it_was_set_and_the_definition_is_as_before_when_all_are_back() {
         for (os, mode) in [
             ("<boot dev='hd'/>", Word::Uefi),
-            ("<loader type='pflash' readonly='yes'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>/v/x_VARS.fd</nvram><boot dev='hd'/>", Word::Legacy),
+            (
+                "<loader type='pflash' readonly='yes'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>/v/x_VARS.fd</nvram><boot dev='hd'/>",
+                Word::Legacy,
+            ),
         ] {
             let text = domain(os, "");
             let before = canonical::of(&text);
@@ -536,7 +542,11 @@ mod tests {
             for (knob, value) in &wanted {
                 let setting = now.setting(*knob).unwrap();
                 assert_eq!(setting.next, *value, "{knob}");
-                assert_eq!(setting.default, first.setting(*knob).unwrap().next, "{knob}");
+                assert_eq!(
+                    setting.default,
+                    first.setting(*knob).unwrap().next,
+                    "{knob}"
+                );
                 assert_ne!(setting.default, *value, "{knob}");
             }
             assert!(doc.to_text().contains("tickpolicy") && doc.to_text().contains("kept"));
@@ -560,7 +570,10 @@ mod tests {
         set_all(&mut doc, &[(Knob::SecureBoot, KnobValue::switch(true))]).unwrap();
         let on = doc.to_text();
         assert_eq!(firmware::secure(&doc), Some(true), "{on}");
-        assert!(on.contains("enrolled-keys") && on.contains("/v/x_VARS.secure.fd</nvram>"), "{on}");
+        assert!(
+            on.contains("enrolled-keys") && on.contains("/v/x_VARS.secure.fd</nvram>"),
+            "{on}"
+        );
         assert!(!on.contains("<loader"), "{on}");
         set_all(&mut doc, &[(Knob::SecureBoot, KnobValue::switch(false))]).unwrap();
         assert_eq!(canonical::of(&doc.to_text()), before);
@@ -582,7 +595,11 @@ mod tests {
         assert!(doc.to_text().contains("node_VARS.secure.fd"));
         let legacy = KnobValue::Word(Word::Legacy);
         let off = KnobValue::switch(false);
-        set_all(&mut doc, &[(Knob::BootMode, legacy), (Knob::SecureBoot, off)]).unwrap();
+        set_all(
+            &mut doc,
+            &[(Knob::BootMode, legacy), (Knob::SecureBoot, off)],
+        )
+        .unwrap();
         assert_eq!(canonical::of(&doc.to_text()), before);
     }
 
@@ -594,7 +611,13 @@ mod tests {
         let known: Vec<Knob> = facts(&doc).settings.iter().map(|s| s.knob).collect();
         assert_eq!(
             known,
-            [Knob::BootMode, Knob::Hpet, Knob::BootMenu, Knob::BootMenuTimeout, Knob::RebootTimeout]
+            [
+                Knob::BootMode,
+                Knob::Hpet,
+                Knob::BootMenu,
+                Knob::BootMenuTimeout,
+                Knob::RebootTimeout
+            ]
         );
         let arm = "<domain type='qemu'><name>n</name><vcpu>2</vcpu><os><type arch='aarch64' machine='virt'>hvm</type></os><devices/></domain>";
         assert_eq!(facts(&Doc::parse(arm).unwrap()), Firmware::default());
@@ -608,7 +631,10 @@ mod tests {
         let config = read(&doc, &Make::of(&doc), OFFERS);
         let firmware = firmware(&config, Some(&live));
         let hpet = firmware.setting(Knob::Hpet).unwrap();
-        assert_eq!((hpet.now, hpet.next), (KnobValue::switch(true), KnobValue::switch(false)));
+        assert_eq!(
+            (hpet.now, hpet.next),
+            (KnobValue::switch(true), KnobValue::switch(false))
+        );
         let watchdog = firmware.setting(Knob::WatchdogAction).unwrap();
         assert_eq!(watchdog.now, watchdog.next);
     }

@@ -28,9 +28,12 @@ impl Knobs {
     fn set(&mut self, profile: &Profile, knob: Knob, value: KnobValue, cold: bool) {
         let is_default = delivered(profile, knob).is_some_and(|(default, _)| default == value);
         let at_once = cold || knob == Knob::WatchdogAction;
-        for values in [Some(&mut self.next), Some(&mut self.now).filter(|_| at_once)]
-            .into_iter()
-            .flatten()
+        for values in [
+            Some(&mut self.next),
+            Some(&mut self.now).filter(|_| at_once),
+        ]
+        .into_iter()
+        .flatten()
         {
             if is_default {
                 values.remove(&knob);
@@ -90,7 +93,13 @@ fn delivered(profile: &Profile, knob: Knob) -> Option<(KnobValue, Takes)> {
         }
         Knob::WatchdogAction => (
             KnobValue::Word(Word::Reset),
-            Takes::words(&[Word::None, Word::Reset, Word::PowerOff, Word::Pause, Word::Nmi]),
+            Takes::words(&[
+                Word::None,
+                Word::Reset,
+                Word::PowerOff,
+                Word::Pause,
+                Word::Nmi,
+            ]),
         ),
     })
 }
@@ -99,8 +108,13 @@ impl Config {
     fn knob(&self, profile: &Profile, knob: Knob, next: bool) -> Option<KnobValue> {
         let (default, _) = delivered(profile, knob)?;
         let mode = if next { self.next_mode } else { self.mode };
-        let set = self.knobs().map(|knobs| if next { &knobs.next } else { &knobs.now });
-        let value = set.and_then(|set| set.get(&knob)).copied().unwrap_or(default);
+        let set = self
+            .knobs()
+            .map(|knobs| if next { &knobs.next } else { &knobs.now });
+        let value = set
+            .and_then(|set| set.get(&knob))
+            .copied()
+            .unwrap_or(default);
         Some(match knob {
             Knob::BootMode => mode_word(mode),
             // A PC BIOS knows of none.
@@ -120,7 +134,9 @@ impl Config {
 
     fn milliseconds(&self, profile: &Profile, knob: Knob) -> Option<Duration> {
         match self.in_force(profile, knob) {
-            Some(KnobValue::Number(number)) => u64::try_from(number).ok().map(Duration::from_millis),
+            Some(KnobValue::Number(number)) => {
+                u64::try_from(number).ok().map(Duration::from_millis)
+            }
             _ => None,
         }
     }
@@ -217,9 +233,15 @@ impl Config {
         let on = KnobValue::switch(true);
         let asked = wanted.get(&Knob::SecureBoot) == Some(&on);
         if asked && self.next_mode == BootMode::Legacy {
-            return Err(between(Knob::SecureBoot, Knob::BootMode, "Only UEFI knows secure boot."));
+            return Err(between(
+                Knob::SecureBoot,
+                Knob::BootMode,
+                "Only UEFI knows secure boot.",
+            ));
         }
-        let waits = wanted.get(&Knob::BootMenuTimeout).is_some_and(|t| *t != KnobValue::Number(0));
+        let waits = wanted
+            .get(&Knob::BootMenuTimeout)
+            .is_some_and(|t| *t != KnobValue::Number(0));
         if waits && self.knob(profile, Knob::BootMenu, true) != Some(on) {
             return Err(between(
                 Knob::BootMenuTimeout,
@@ -240,14 +262,19 @@ impl Config {
             // Of a PC BIOS it does not show what UEFI had.
             let hidden = setting.knob == Knob::SecureBoot && self.mode == BootMode::Legacy;
             for (value, cold) in [(setting.now, true), (setting.next, false)] {
-                if takes.allows(value) && !hidden && Some(value) != self.knob(profile, setting.knob, true) {
+                if takes.allows(value)
+                    && !hidden
+                    && Some(value) != self.knob(profile, setting.knob, true)
+                {
                     self.knobs_mut().set(profile, setting.knob, value, cold);
                 }
             }
         }
         let mode = seen.setting(Knob::BootMode).map(|setting| setting.next);
         for next in [BootMode::Legacy, BootMode::Uefi] {
-            if mode == Some(mode_word(next)) && (profile.modes.contains(&next) || profile.mode == next) {
+            if mode == Some(mode_word(next))
+                && (profile.modes.contains(&next) || profile.mode == next)
+            {
                 self.next_mode = next;
             }
         }
