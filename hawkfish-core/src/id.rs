@@ -103,6 +103,8 @@ ids! {
     ReportId, "MetricReportDefinition";
     /// A request, for logs, audit and traces.
     RequestId, "Request";
+    /// An image in the store.
+    ImageId, "SoftwareInventory";
     /// A disk that HawkFish made, wherever it hangs. It is its serial number, too.
     DiskToken, "Volume";
 }

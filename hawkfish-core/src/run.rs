@@ -13,7 +13,7 @@ use crate::app::HawkFish;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::hosts::Host;
-use crate::{due, jobs, manager, media, sessions, systems, tasks, telemetry, volumes};
+use crate::{due, jobs, manager, media, sessions, systems, tasks, telemetry, update, volumes};
 
 /// How much due work one tick takes on.
 const DUE_AT_ONCE: u32 = 256;
@@ -49,6 +49,7 @@ impl HawkFish {
             keep(self.resume().await);
         }
         keep(self.restart_those_off().await);
+        keep(self.eject_passing().await);
         keep(self.work_off_due(now).await);
         first.map_or(Ok(()), Err)
     }
@@ -135,6 +136,8 @@ impl HawkFish {
                 match task.kind.as_str() {
                     media::INSERT => self.resume_insert(&task).await,
                     volumes::MAKE => self.resume_make(&task),
+                    media::BOOT_IMAGE => self.resume_boot_image(&task),
+                    update::UPDATE => self.resume_update(&task),
                     volumes::DELETE => self.resume_delete(&task),
                     systems::POWER_CYCLE => {
                         let result = self.resume_power_cycle(&task).await;

@@ -70,6 +70,8 @@ pub struct Inventory {
     to_restart: RwLock<BTreeSet<SystemId>>,
     generation: AtomicU64,
     membership: AtomicU64,
+    /// Wakes who waits for something in it.
+    stirred: tokio::sync::Notify,
 }
 
 impl Inventory {
@@ -216,7 +218,23 @@ impl Inventory {
         self.hosts.read().expect("inventory").get(id).cloned()
     }
 
+    /// Returns when something is so, which may be at once.
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let stirred = self.stirred.notified();
+            let mut stirred = std::pin::pin!(stirred);
+            // Listening before looking, so that what happens in between is not missed.
+            stirred.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            stirred.await;
+        }
+    }
+
     fn next(&self) -> u64 {
+        // Whoever is woken looks once the lock that is held now is free again.
+        self.stirred.notify_waiters();
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 }

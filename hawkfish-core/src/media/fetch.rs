@@ -4,33 +4,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::StreamExt;
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
 use url::Url;
 
+use super::store::{Stored, Storing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outgoing::{self, Policy, Tls};
 
 /// What to fetch, and how.
 #[derive(Debug)]
-pub(super) struct Download {
-    pub(super) url: Url,
-    pub(super) user_name: Option<String>,
-    pub(super) password: Option<String>,
-    pub(super) tls: Tls,
+pub(crate) struct Download {
+    pub(crate) url: Url,
+    pub(crate) user_name: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) tls: Tls,
     /// Most bytes that are taken.
-    pub(super) max_bytes: u64,
+    pub(crate) max_bytes: u64,
 }
 
-/// Streams an image into `cache` and gives its path there: its SHA-256 in hexadecimal, so that the same image lies there once. `unique`
+/// Streams an image into `cache` and gives its path there: its SHA-256 in hexadecimal and `ending`, so that the same image lies there once. `unique`
 /// keeps two downloads apart while they run. `progress` is told the percentage done, where the server says how long the image is.
-pub(super) async fn download(
+pub(crate) async fn download(
     policy: &Arc<Policy>,
-    cache: &Path,
-    unique: &str,
+    (cache, unique, ending): (&Path, &str, &str),
+    busy: &Arc<()>,
     what: Download,
     mut progress: impl FnMut(u8),
-) -> Result<PathBuf> {
+) -> Result<Stored> {
     let Download {
         mut url,
         user_name,
@@ -80,53 +79,27 @@ pub(super) async fn download(
         return Err(too_big());
     }
 
-    let part = Part(cache.join(format!("{unique}.part")));
-    let mut file = tokio::fs::File::create(&part.0)
-        .await
-        .map_err(cache_failed)?;
-    let mut hash = Sha256::new();
-    let (mut taken, mut told) = (0_u64, 0_u8);
+    let mut storing = Storing::begin(cache, unique, max_bytes, busy).await?;
+    let mut told = 0_u8;
     let mut body = response.bytes_stream();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|e| outgoing::explain(&url, e))?;
-        taken += chunk.len() as u64;
-        if taken > max_bytes {
+        if storing.taken() + chunk.len() as u64 > max_bytes {
             return Err(too_big());
         }
-        hash.update(&chunk);
-        file.write_all(&chunk).await.map_err(cache_failed)?;
+        storing.write(&chunk).await?;
         if let Some(length) = length.filter(|l| *l > 0) {
-            let percent = u8::try_from((taken * 100 / length).min(99)).unwrap_or(99);
+            let percent = u8::try_from((storing.taken() * 100 / length).min(99)).unwrap_or(99);
             if percent > told {
                 told = percent;
                 progress(percent);
             }
         }
     }
-    if taken == 0 {
+    if storing.taken() == 0 {
         return Err(upstream(format!("{} is empty.", outgoing::redacted(&url))));
     }
-    file.sync_all().await.map_err(cache_failed)?;
-    drop(file);
-    let path = cache.join(format!("{}.img", hex::encode(hash.finalize())));
-    tokio::fs::rename(&part.0, &path)
-        .await
-        .map_err(cache_failed)?;
-    Ok(path)
-}
-
-/// A file under way, gone with the download that made it unless that finished.
-struct Part(PathBuf);
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // After a finished download it has another name already.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-fn cache_failed(error: std::io::Error) -> Error {
-    Error::internal("The image could not be written to the cache.").caused_by(error)
+    storing.finish(ending).await
 }
 
 fn decode(text: &str) -> String {

@@ -4,8 +4,10 @@
 //! only remembers where HawkFish had it from. Images lie in the cache under their SHA-256 and leave it when no slot needs them.
 
 mod authorities;
-mod fetch;
+mod boot_image;
+pub(crate) mod fetch;
 mod rows;
+mod store;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,10 @@ use crate::tasks::{NewTask, RequestPayload, Task, TaskHandle};
 pub use authorities::{Authority, MOST_AUTHORITIES};
 
 pub(crate) use authorities::Authorities;
+pub(crate) use boot_image::BOOT_IMAGE;
+pub use boot_image::Reserved;
 pub(crate) use rows::load;
+pub use store::{Image, Stored, Storing};
 
 /// The kind of a task that inserts a medium.
 pub(crate) const INSERT: &str = "media.insert";
@@ -41,6 +46,10 @@ pub struct MediaSettings {
     pub folders: Vec<PathBuf>,
     /// Most bytes of one image.
     pub max_bytes: u64,
+    /// Most bytes of all images in the store.
+    pub store_bytes: u64,
+    /// Most bytes of a firmware image.
+    pub update_bytes: u64,
     /// Authorities that image servers may use beside the public ones: PEM.
     pub authorities: Vec<Arc<[u8]>>,
 }
@@ -52,6 +61,8 @@ impl Default for MediaSettings {
             policy: Arc::default(),
             folders: Vec::new(),
             max_bytes: 32 << 30,
+            store_bytes: 64 << 30,
+            update_bytes: crate::update::MOST_BYTES,
             authorities: Vec::new(),
         }
     }
@@ -66,6 +77,8 @@ pub enum TransferProtocol {
     Https,
     /// A file on the host of HawkFish.
     File,
+    /// Not fetched: it was pushed into the store, and the record's image is its id there.
+    Stored,
 }
 
 /// A medium to insert, as asked for.
@@ -116,6 +129,12 @@ pub(crate) struct Media {
     pub(crate) cache: PathBuf,
     /// Slots into which something is on its way.
     filling: Mutex<BTreeSet<(SystemId, SlotId)>>,
+    /// Held by whoever writes into the cache.
+    pub(crate) busy: Arc<()>,
+    /// What was pushed into the store.
+    images: store::Images,
+    /// What is in a slot for one boot.
+    passing: Mutex<Vec<boot_image::Passing>>,
 }
 
 impl Media {
@@ -124,6 +143,9 @@ impl Media {
             settings,
             cache,
             filling: Mutex::default(),
+            busy: Arc::default(),
+            images: store::Images::default(),
+            passing: Mutex::default(),
         }
     }
 
@@ -230,6 +252,8 @@ impl HawkFish {
                 media.settings.policy.check(&url)?;
                 None
             }
+            // No URL says so.
+            TransferProtocol::Stored => return Err(outgoing::refused(&url)),
         };
         let filling = media.reserve(id, slot)?;
         let system = self.system(ctx, id)?;
@@ -320,7 +344,13 @@ impl HawkFish {
         };
         // From here on it is a matter of moments, and stopping half-way would only leave a doubt.
         let result = match fetched {
-            Ok(source) => self.attach(&system, &job, &fetch.url, source).await,
+            Ok(source) => match record(&job, &fetch.url, source) {
+                Ok(record) => {
+                    let slot = &job.slot;
+                    self.attach(&system, slot, job.write_protected, record).await
+                }
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         drop(fetch);
@@ -365,32 +395,26 @@ impl HawkFish {
             max_bytes: media.settings.max_bytes,
         };
         let progress = |percent| handle.progress(percent, None);
-        let path = fetch::download(
-            &media.settings.policy,
-            &media.cache,
-            handle.id().as_str(),
-            what,
-            progress,
-        )
-        .await?;
-        Ok(MediaSource::File(path))
+        let place = (media.cache.as_path(), handle.id().as_str(), "img");
+        let stored =
+            fetch::download(&media.settings.policy, place, &media.busy, what, progress).await?;
+        Ok(MediaSource::File(stored.path))
     }
 
     /// Puts an image that is there into a slot.
-    async fn attach(&self, id: &SystemId, job: &Job, url: &Url, source: MediaSource) -> Result<()> {
-        let transfer_protocol = protocol(url).ok_or_else(|| outgoing::refused(url))?;
-        let record = MediaRecord {
-            image: job.image.clone(),
-            image_name: name_of(url),
-            user_name: job.user_name.clone(),
-            transfer_protocol,
-            source: source.clone(),
-        };
+    async fn attach(
+        &self,
+        id: &SystemId,
+        slot: &SlotId,
+        write_protected: bool,
+        record: MediaRecord,
+    ) -> Result<()> {
+        let source = record.source.clone();
         let _guard = self.lock(id).await;
         let system = self.system(&Ctx::service(), id)?;
         let slots = system.machine.slots.iter();
         let there = slots
-            .filter(|s| s.id == job.slot)
+            .filter(|s| s.id == *slot)
             .find_map(|s| s.medium.as_ref());
         // After a crash: the backend made the change already, and only the end of the task is missing.
         let is_done = match there {
@@ -404,7 +428,7 @@ impl HawkFish {
             None => false,
         };
         // The record first: should HawkFish die after the backend's change, it still knows what is in the slot.
-        let (row_system, row_slot, row) = (id.clone(), job.slot.clone(), record.clone());
+        let (row_system, row_slot, row) = (id.clone(), slot.clone(), record.clone());
         self.store()
             .write(move |tx: &mut Tx| {
                 Box::pin(async move { rows::put(tx, &row_system, &row_slot, &row).await })
@@ -412,27 +436,27 @@ impl HawkFish {
             .await?;
         if is_done {
             self.inner.inventory.update(id, |s| {
-                s.media.insert(job.slot.clone(), record);
+                s.media.insert(slot.clone(), record);
             });
             return Ok(());
         }
         let host = self.host(&system.host)?;
         let insert = Insert {
             source,
-            write_protected: job.write_protected,
+            write_protected,
         };
         // So that whoever hears of the medium knows what it is. It shows only once the backend shows the medium.
         self.inner.inventory.update(id, |s| {
-            s.media.insert(job.slot.clone(), record);
+            s.media.insert(slot.clone(), record);
         });
         match host
             .backend
-            .insert(system.machine.key, &job.slot, &insert)
+            .insert(system.machine.key, slot, &insert)
             .await
         {
             Ok(machine) => self.saw(&host, machine).await,
             Err(error) => {
-                self.forget_medium(id, &job.slot).await?;
+                self.forget_medium(id, slot).await?;
                 Err(error)
             }
         }
@@ -511,7 +535,8 @@ impl HawkFish {
     /// Removes from the cache what no slot holds and no download is making.
     pub(crate) async fn prune_images(&self) -> Result<()> {
         let media = &self.inner.media;
-        let busy = !media.filling.lock().expect("filling").is_empty();
+        let busy = !media.filling.lock().expect("filling").is_empty()
+            || Arc::strong_count(&media.busy) > 1;
         if busy {
             // Something lies in the cache that no slot shows yet; the next eject looks again.
             return Ok(());
@@ -526,6 +551,7 @@ impl HawkFish {
             let known = system.media.values().map(|r| &r.source);
             needed.extend(shown.chain(known).filter_map(file_of));
         }
+        needed.extend(self.images().iter().map(|image| image.path.clone()));
         let cache = media.cache.clone();
         let removed = tokio::task::spawn_blocking(move || remove_others(&cache, &needed)).await;
         match removed {
@@ -550,6 +576,17 @@ struct Fetch {
     filling: Filling,
 }
 
+/// What is remembered of a medium that was fetched.
+fn record(job: &Job, url: &Url, source: MediaSource) -> Result<MediaRecord> {
+    Ok(MediaRecord {
+        image: job.image.clone(),
+        image_name: name_of(url),
+        user_name: job.user_name.clone(),
+        transfer_protocol: protocol(url).ok_or_else(|| outgoing::refused(url))?,
+        source,
+    })
+}
+
 fn file_of(source: &MediaSource) -> Option<PathBuf> {
     match source {
         MediaSource::File(path) => Some(path.clone()),
@@ -564,7 +601,7 @@ fn remove_others(cache: &Path, needed: &BTreeSet<PathBuf>) -> std::io::Result<()
     };
     for entry in entries {
         let path = entry?.path();
-        if !needed.contains(&path) && path.extension().is_some_and(|e| e == "img" || e == "part") {
+        if !needed.contains(&path) && path.extension().is_some_and(|e| e == "img" || e == "part" || e == "firmware") {
             std::fs::remove_file(&path)?;
         }
     }

@@ -3,6 +3,9 @@
 use futures::future::BoxFuture;
 use hawkfish_core::ctx::Privilege;
 
+use axum::body::Body;
+use http::HeaderMap;
+
 use super::{Content, Outcome, Rq};
 use crate::problem::Problem;
 
@@ -10,6 +13,9 @@ use crate::problem::Problem;
 pub type Get = for<'a> fn(&'a Rq) -> BoxFuture<'a, Result<Content, Problem>>;
 /// Changes a resource, or calls an action of it.
 pub type Write = for<'a> fn(&'a Rq) -> BoxFuture<'a, Result<Outcome, Problem>>;
+/// Takes in a body that is no JSON, as it comes.
+pub type Upload =
+    for<'a> fn(&'a Rq, &'a HeaderMap, Body) -> BoxFuture<'a, Result<Outcome, Problem>>;
 /// Says how often what a resource shows has changed.
 pub type Version = fn(&Rq) -> Result<u64, Problem>;
 /// Privileges of which one is enough. [`Privilege::ConfigureSelf`] counts only for what is the caller's own.
@@ -30,6 +36,8 @@ pub struct Resource {
     pub patch: Option<Write>,
     /// POST to the collection.
     pub create: Option<Write>,
+    /// POST of something that is no JSON, of any length and for as long as it comes.
+    pub upload: Option<Upload>,
     /// DELETE.
     pub delete: Option<Write>,
     /// POST to `<uri>/Actions/<name>`.
@@ -63,6 +71,7 @@ impl Resource {
         get: None,
         patch: None,
         create: None,
+        upload: None,
         delete: None,
         actions: &[],
         privileges: Privileges::COMPONENTS,
@@ -81,7 +90,7 @@ impl Resource {
         [
             self.get.map(|_| Verb::Get),
             self.patch.map(|_| Verb::Patch),
-            self.create.map(|_| Verb::Create),
+            self.create.map(|_| Verb::Create).or(self.upload.map(|_| Verb::Create)),
             self.delete.map(|_| Verb::Delete),
         ]
         .into_iter()

@@ -67,6 +67,9 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let now: Value = serde_json::from_slice(&now.bytes)
         .map_err(|error| Problem::internal(error.to_string()))?;
     let shown = &now["Actions"][format!("#{}", action.name)];
+    if shown.is_null() {
+        return Err(missing());
+    }
     let mut parameters = metadata::parameters(resource.entity, action.name)
         .ok_or_else(|| Problem::internal(format!("the schema has no action {}", action.name)))?;
     for parameter in &mut parameters {

@@ -99,7 +99,10 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             MediaKind::Usb => vec![MediaType::USBStick],
         }),
         // What somebody else put in has no URL that we know of.
-        image: Prop::or_null(record.map(|r| r.image.clone())),
+        image: Prop::or_null(record.map(|r| match r.transfer_protocol {
+            TransferProtocol::Stored => format!("{}/{}", super::software_inventory::STORE, r.image),
+            _ => r.image.clone(),
+        })),
         image_name: Prop::or_null(record.map(|r| r.image_name.clone())),
         inserted: Prop::Value(inserted.is_some()),
         write_protected: Prop::Value(match &inserted {
@@ -115,7 +118,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         transfer_protocol_type: Prop::or_null(record.map(|r| match r.transfer_protocol {
             TransferProtocol::Http => TransferProtocolType::HTTP,
             TransferProtocol::Https => TransferProtocolType::HTTPS,
-            TransferProtocol::File => TransferProtocolType::OEM,
+            TransferProtocol::File | TransferProtocol::Stored => TransferProtocolType::OEM,
         })),
         user_name: Prop::or_null(record.and_then(|r| r.user_name.clone())),
         password: Prop::Null,

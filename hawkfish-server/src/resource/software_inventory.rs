@@ -1,0 +1,256 @@
+//! What runs where, and in which version: firmware, software, and the images that were pushed.
+//!
+//! - `FirmwareInventory`: the firmware of each system, and HawkFish, which is the firmware of the managers.
+//! - `SoftwareInventory`: the hypervisors and what manages them.
+//! - `LocalImageStore`: images to be booted.
+
+use hawkfish_core::error::Error;
+use hawkfish_core::id::{ImageId, SystemId};
+use hawkfish_core::inventory::{HostStatus, System};
+use hawkfish_redfish::model::software_inventory::{Links, ReleaseType, SoftwareInventory};
+use hawkfish_redfish::model::{OdataId, Prop};
+
+use super::healthy;
+use super::storage::part_status;
+use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
+use crate::problem::Problem;
+
+/// `/redfish/v1/UpdateService/FirmwareInventory`
+pub(crate) const FIRMWARE: &str = "/redfish/v1/UpdateService/FirmwareInventory";
+/// `/redfish/v1/UpdateService/SoftwareInventory`
+pub(crate) const SOFTWARE: &str = "/redfish/v1/UpdateService/SoftwareInventory";
+/// `/redfish/v1/UpdateService/LocalImageStore`
+pub(crate) const STORE: &str = "/redfish/v1/UpdateService/LocalImageStore";
+
+/// HawkFish itself.
+const BMC: &str = "BMC";
+/// What the firmware of a system is called by: this and its id.
+const BIOS: &str = "BIOS-";
+
+/// The firmware inventory.
+pub(crate) const FIRMWARE_COLLECTION: Resource = Resource {
+    uri: FIRMWARE,
+    entity: "SoftwareInventoryCollection",
+    get: Some(|rq| {
+        Box::pin(async move {
+            let systems = rq.hf.systems(&rq.ctx);
+            let bios = systems.iter().map(|s| format!("{BIOS}{}", s.id));
+            let all = std::iter::once(BMC.to_owned()).chain(bios);
+            Ok(Content::collection(rq, "Firmware inventory", all))
+        })
+    }),
+    version: Some(|rq| Ok(rq.hf.inventory().membership())),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// A firmware.
+pub(crate) const FIRMWARE_MEMBER: Resource = Resource {
+    uri: "/redfish/v1/UpdateService/FirmwareInventory/{software}",
+    entity: "SoftwareInventory",
+    get: Some(|rq| Box::pin(firmware(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// The software inventory.
+pub(crate) const SOFTWARE_COLLECTION: Resource = Resource {
+    uri: SOFTWARE,
+    entity: "SoftwareInventoryCollection",
+    get: Some(|rq| {
+        Box::pin(async move {
+            let hosts = rq.hf.hosts();
+            let all = hosts.iter().flat_map(|host| programs(host).into_iter());
+            Ok(Content::collection(
+                rq,
+                "Software inventory",
+                all.map(|program| program.id),
+            ))
+        })
+    }),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// A software.
+pub(crate) const SOFTWARE_MEMBER: Resource = Resource {
+    uri: "/redfish/v1/UpdateService/SoftwareInventory/{software}",
+    entity: "SoftwareInventory",
+    get: Some(|rq| Box::pin(software(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// The local image store.
+pub(crate) const STORE_COLLECTION: Resource = Resource {
+    uri: STORE,
+    entity: "SoftwareInventoryCollection",
+    get: Some(|rq| {
+        Box::pin(async move {
+            let images = rq.hf.images();
+            Ok(Content::collection(
+                rq,
+                "Local image store",
+                images.iter().map(|image| image.id.as_str()),
+            ))
+        })
+    }),
+    privileges: Privileges::COMPONENTS,
+    ..Resource::NONE
+};
+
+/// An image.
+pub(crate) const STORE_MEMBER: Resource = Resource {
+    uri: "/redfish/v1/UpdateService/LocalImageStore/{software}",
+    entity: "SoftwareInventory",
+    get: Some(|rq| Box::pin(image(rq))),
+    delete: Some(|rq| {
+        Box::pin(async move {
+            rq.hf.delete_image(&rq.id("software")?).await?;
+            Ok(Outcome::Done)
+        })
+    }),
+    privileges: Privileges::COMPONENTS,
+    ..Resource::NONE
+};
+
+/// The URI of an image.
+pub(super) fn image_uri(id: &ImageId) -> String {
+    format!("{STORE}/{id}")
+}
+
+/// The system whose firmware stands at a URI, with or without a slash at the end; `None` for any other URI. A system itself may be named, too.
+pub(super) fn system_of(uri: &str) -> Option<SystemId> {
+    let uri = uri.strip_suffix('/').unwrap_or(uri);
+    let id = match uri.strip_prefix(FIRMWARE) {
+        Some(member) => member.strip_prefix('/')?.strip_prefix(BIOS)?,
+        None => uri.strip_prefix("/redfish/v1/Systems/")?,
+    };
+    SystemId::parse(id).ok()
+}
+
+/// The URI of the firmware of a system.
+#[must_use]
+pub fn firmware_uri(system: &System) -> String {
+    format!("{FIRMWARE}/{BIOS}{}", system.id)
+}
+
+async fn firmware(rq: &Rq) -> Result<Content, Problem> {
+    let id = rq.param("software");
+    let missing = || Error::not_found("SoftwareInventory", id);
+    if id == BMC {
+        return Content::of(&SoftwareInventory {
+            odata_id: rq.uri().to_owned(),
+            id: BMC.to_owned(),
+            name: "HawkFish".to_owned(),
+            description: Prop::Value("The firmware of every manager here.".to_owned()),
+            version: Prop::Value(env!("CARGO_PKG_VERSION").to_owned()),
+            software_id: Some("hawkfish".to_owned()),
+            manufacturer: Prop::Value("HawkFish".to_owned()),
+            updateable: Prop::Value(false),
+            release_type: Prop::Value(ReleaseType::Production),
+            status: Some(healthy()),
+            ..Default::default()
+        });
+    }
+    let system = id.strip_prefix(BIOS).ok_or_else(missing)?;
+    let system = SystemId::parse(system).map_err(|_| missing())?;
+    let system = rq.hf.system(&rq.ctx, &system).map_err(|_| missing())?;
+    let identity = &system.machine.identity;
+    Content::of(&SoftwareInventory {
+        odata_id: rq.uri().to_owned(),
+        id: id.to_owned(),
+        name: format!("Firmware of {}", system.machine.name),
+        // A hypervisor need not say which it is.
+        version: Prop::or_null(identity.bios_version.clone()),
+        software_id: identity.product.clone(),
+        updateable: Prop::Value(system.can_update()),
+        reset_required_on_update: match system.can_update() {
+            true => Prop::Value(true),
+            false => Prop::Absent,
+        },
+        status: Some(part_status(&system, false)),
+        related_item: Some(vec![OdataId::new(format!(
+            "/redfish/v1/Systems/{}",
+            system.id
+        ))]),
+        ..Default::default()
+    })
+}
+
+/// A program on a host.
+struct Program {
+    id: String,
+    name: String,
+    version: String,
+}
+
+/// What runs on a host, as far as it said.
+fn programs(host: &HostStatus) -> Vec<Program> {
+    let facts = &host.facts;
+    let program = |what: &str, name: &str, version: &str| Program {
+        id: format!("{}-{what}", host.id),
+        name: name.to_owned(),
+        version: version.to_owned(),
+    };
+    match facts.hypervisor.split_once(' ') {
+        Some((name, version)) => vec![
+            program("hypervisor", name, version),
+            program("libvirt", "libvirt", &facts.version),
+        ],
+        // Nothing was said yet.
+        None if facts.hypervisor.is_empty() => Vec::new(),
+        None => vec![program("simulator", "HawkFish simulator", &facts.version)],
+    }
+}
+
+async fn software(rq: &Rq) -> Result<Content, Problem> {
+    let id = rq.param("software");
+    let hosts = rq.hf.hosts();
+    let mut all = hosts
+        .iter()
+        .flat_map(|host| programs(host).into_iter().map(move |p| (host, p)));
+    let (host, program) = all
+        .find(|(_, program)| program.id == id)
+        .ok_or_else(|| Error::not_found("SoftwareInventory", id))?;
+    Content::of(&SoftwareInventory {
+        odata_id: rq.uri().to_owned(),
+        id: program.id,
+        name: program.name.clone(),
+        description: Prop::Value(format!("{} on {}", program.name, host.facts.name)),
+        version: Prop::Value(program.version),
+        software_id: Some(program.name.to_ascii_lowercase().replace(' ', "-")),
+        updateable: Prop::Value(false),
+        status: Some(healthy()),
+        ..Default::default()
+    })
+}
+
+async fn image(rq: &Rq) -> Result<Content, Problem> {
+    let image = rq.hf.image(&rq.id("software")?)?;
+    let systems = rq.hf.systems(&rq.ctx);
+    let holds = |system: &&std::sync::Arc<System>| {
+        system.media.values().any(|record| {
+            record.transfer_protocol == hawkfish_core::media::TransferProtocol::Stored
+                && record.image == image.id.as_str()
+        })
+    };
+    let targets = systems
+        .iter()
+        .filter(holds)
+        .map(|s| OdataId::new(format!("/redfish/v1/Systems/{}", s.id)))
+        .collect();
+    Content::of(&SoftwareInventory {
+        odata_id: rq.uri().to_owned(),
+        id: image.id.to_string(),
+        name: image.name.clone(),
+        software_id: Some(image.sha256.clone()),
+        size_bytes: Prop::or_absent(i64::try_from(image.bytes).ok()),
+        status: Some(healthy()),
+        links: Some(Links {
+            active_targets: Some(targets),
+            ..Default::default()
+        }),
+        ..Default::default()
+    })
+}
