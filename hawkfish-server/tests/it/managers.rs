@@ -27,6 +27,7 @@ async fn open(dir: &Path, clock: &Arc<ManualClock>) -> Door {
         systems: 2,
         ..SimSettings::default()
     };
+    let rack = SimBackend::new(rack, clock.clone());
     let policy = Policy {
         allow: vec!["127.0.0.1".parse().unwrap()],
         deny: vec![],
@@ -39,10 +40,7 @@ async fn open(dir: &Path, clock: &Arc<ManualClock>) -> Door {
             policy: Arc::new(policy),
             ..MediaSettings::default()
         })
-        .host(
-            HostId::parse("sim").unwrap(),
-            SimBackend::new(rack, clock.clone()),
-        )
+        .host(HostId::parse("sim").unwrap(), rack.clone())
         .data_dir(dir)
         .start()
         .await
@@ -51,6 +49,7 @@ async fn open(dir: &Path, clock: &Arc<ManualClock>) -> Door {
     Door {
         app: App::new(hf, Options::default()),
         clock: clock.clone(),
+        rack,
     }
 }
 
