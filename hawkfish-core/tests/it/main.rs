@@ -8,10 +8,14 @@ mod behavior_sim;
 mod lab;
 #[cfg(feature = "libvirt")]
 mod libvirt;
+mod jobs;
 mod media;
 mod media_authorities;
 mod rig;
 mod sim;
 mod sim_props;
+#[cfg(feature = "libvirt")]
+mod stats_libvirt;
 mod systems;
+mod telemetry;
 mod volumes;
