@@ -127,7 +127,12 @@ async fn hosts(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Hosts, Ma
         let because = because.collect::<Vec<_>>().join("; ");
         return simulated(settings, clock, Some(because));
     }
-    let hosts = connect(&settings.libvirt_uris, &settings.storage_pool, clock)?;
+    let hosts = connect(
+        &settings.libvirt_uris,
+        &settings.storage_pool,
+        Duration::from_secs(settings.sample_interval_seconds),
+        clock,
+    )?;
     // Whoever reads that the service is there is to find the machines there, too.
     let answering = hosts.iter().zip(&told);
     let first_looks = answering
@@ -178,6 +183,7 @@ async fn probe(uris: &[String]) -> Vec<(String, Option<String>)> {
 fn connect(
     uris: &[String],
     pool: &Option<String>,
+    sample_every: Duration,
     clock: &Arc<dyn Clock>,
 ) -> Result<Hosts> {
     use hawkfish_core::backend::libvirt::{LibvirtBackend, LibvirtSettings};
@@ -186,6 +192,7 @@ fn connect(
         let id = host_id(uri, &mut taken)?;
         let libvirt = LibvirtSettings {
             storage_pool: pool.clone(),
+            sample_every,
             ..LibvirtSettings::new(uri)
         };
         let backend = LibvirtBackend::connect(libvirt, Arc::clone(clock));
@@ -203,7 +210,12 @@ async fn probe(uris: &[String]) -> Vec<(String, Option<String>)> {
 }
 
 #[cfg(not(feature = "libvirt"))]
-fn connect(_: &[String], _: &Option<String>, _: &Arc<dyn Clock>) -> Result<Hosts> {
+fn connect(
+    _: &[String],
+    _: &Option<String>,
+    _: Duration,
+    _: &Arc<dyn Clock>,
+) -> Result<Hosts> {
     Err(Error::unsupported(
         "libvirt (this program was built without it)",
     ))

@@ -73,6 +73,11 @@ pub const KEYS: &[Key] = &[
         "A libvirt to manage [default: qemu:///system]",
     ),
     one(
+        "sample-interval",
+        "SECONDS",
+        "Time between two samples of what machines of a libvirt use [default: 10]",
+    ),
+    one(
         "sim-systems",
         "N",
         "How many machines to simulate [default: 4]",
@@ -252,6 +257,8 @@ pub struct Settings {
     pub backend: BackendChoice,
     /// The libvirts to manage.
     pub libvirt_uris: Vec<String>,
+    /// Time between two samples of what their machines use, seconds.
+    pub sample_interval_seconds: u64,
     /// How many machines to simulate.
     pub sim_systems: usize,
     /// What simulated machines are made from.
@@ -389,6 +396,15 @@ impl Settings {
                 _ => return Err(wrong(found, "backend", "it is none of auto, libvirt, sim")),
             },
             libvirt_uris: list(found, "libvirt-uri", &["qemu:///system"]),
+            sample_interval_seconds: match parsed(
+                found,
+                "sample-interval",
+                "10",
+                "it is no number",
+            )? {
+                0 => return Err(wrong(found, "sample-interval", "time must pass in between")),
+                some => some,
+            },
             sim_systems: parsed(found, "sim-systems", "4", "it is no number")?,
             seed: parsed(found, "seed", "1", "it is no number")?,
             tls: match text(found, "tls", "self-signed") {
