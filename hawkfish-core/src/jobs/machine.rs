@@ -114,13 +114,11 @@ impl Job {
                 (self, PLANNED.to_vec())
             }
             (Event::Due { planned }, Pending) => {
-                let late = at.duration_since(planned) > GRACE;
-                self.next = self.schedule.next(Some(at), self.runs + 1, self.made);
-                if late {
+                if at.duration_since(planned) > GRACE {
                     self.say(
                         at,
                         Severity::Warning,
-                        format!("What was due at {planned} was not done: HawkFish was not there."),
+                        format!("What was due at {planned} was not done: HawkFish or the host was not there in time."),
                     );
                     self.next = self.schedule.next(Some(at), self.runs, self.made);
                     if self.next.is_none() {
@@ -129,6 +127,7 @@ impl Job {
                     return (self, PLANNED.to_vec());
                 }
                 self.runs += 1;
+                self.next = self.schedule.next(Some(at), self.runs, self.made);
                 self.state = Running;
                 self.started = Some(at);
                 (self, vec![Action::Store, Action::Wake, Action::Run])

@@ -34,6 +34,9 @@ pub const DUE_RUN: &str = "job.run";
 /// Most jobs. Of those that have ended the oldest make room for new ones.
 pub const MOST: usize = 1000;
 
+/// When it is tried again whether a host answers that a job needs.
+const RETRY: jiff::SignedDuration = jiff::SignedDuration::from_secs(20);
+
 /// A job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -446,7 +449,14 @@ impl HawkFish {
         let Ok(id) = JobId::parse(&row.subject) else {
             return self.jobs().forget_due(&row.subject).await;
         };
-        let due = Event::Due { planned: row.at };
+        let planned = row.payload["planned"].as_str();
+        let planned = planned
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(row.at);
+        if self.waits_for_its_host(&id, planned).await? {
+            return Ok(());
+        }
+        let due = Event::Due { planned };
         let Some((job, actions)) = self.jobs().happen(&id, due).await? else {
             return self.jobs().forget_due(&row.subject).await;
         };
@@ -473,6 +483,30 @@ impl HawkFish {
             }
         });
         Ok(())
+    }
+
+    /// A host that does not answer may soon do so again, most of all when HawkFish has only just started: then the job is due a little later, while that is not too late.
+    async fn waits_for_its_host(&self, id: &JobId, planned: Timestamp) -> Result<bool> {
+        let jobs = &self.jobs().0;
+        let _gate = jobs.gate.lock().await;
+        let now = self.clock().now();
+        let Ok(job) = self.jobs().get(&Ctx::service(), id) else {
+            return Ok(false);
+        };
+        let system = self.system(&Ctx::service(), job.work.system());
+        let is_lost = system.is_ok_and(|system| !system.reachable);
+        let again = now + RETRY;
+        if !is_lost || job.state != JobState::Pending || again.duration_since(planned) > GRACE {
+            return Ok(false);
+        }
+        let subject = id.as_str().to_owned();
+        let payload = serde_json::json!({"planned": planned.to_string()});
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move { due::put(tx, again, DUE_RUN, &subject, &payload).await })
+            })
+            .await?;
+        Ok(true)
     }
 
     async fn run_job(&self, job: &Job) -> Result<()> {

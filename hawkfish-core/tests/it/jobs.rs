@@ -164,6 +164,31 @@ async fn what_was_due_hours_ago_is_not_done_when_hawkfish_is_back() {
 }
 
 #[tokio::test]
+async fn a_job_waits_a_while_for_a_host_that_does_not_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = Rig::start(dir.path(), |b| b).await;
+    let (ctx, system) = (Ctx::service(), rig.first());
+    let twice = Schedule {
+        most: Some(2),
+        ..Schedule::every(at("2026-01-01T01:00:00Z"), SignedDuration::from_hours(1))
+    };
+    let new = reset(&system, ResetType::On, twice);
+    let made = rig.hf.jobs().create(&ctx, new).await.unwrap();
+    rig.rack.sim.lose("the cable is out");
+    go_to(&rig, at("2026-01-01T01:10:00Z")).await;
+    assert_eq!(job(&rig, &made.id).runs, 0);
+    rig.rack.sim.find();
+    go_to(&rig, at("2026-01-01T01:11:00Z")).await;
+    assert_eq!(rig.system(&system).machine.power, Power::On);
+    assert_eq!(job(&rig, &made.id).runs, 1);
+    // Not for ever.
+    rig.rack.sim.lose("the cable is out");
+    go_to(&rig, at("2026-01-01T03:00:00Z")).await;
+    let job = job(&rig, &made.id);
+    assert_eq!((job.state, job.failures), (JobState::Exception, 1));
+}
+
+#[tokio::test]
 async fn a_job_is_done_only_while_who_made_it_may_do_it() {
     let dir = tempfile::tempdir().unwrap();
     let rig = Rig::start(dir.path(), |b| b).await;
