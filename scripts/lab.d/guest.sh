@@ -88,7 +88,7 @@ write_init() {
 		memory=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
 		cpus=$(grep -c ^processor /proc/cpuinfo)
 		# shellcheck disable=SC2086 # lists of words without spaces
-		json="{\"label\":$(quote "$(word hf.label)"),\"firmware\":\"$firmware\",\"secure_boot\":$secure,\"cd_label\":$first_cd,\"cds\":$(list $cds),\"disks\":$(list $disks),\"macs\":$(list $macs),\"memory_mib\":$memory,\"cpus\":$cpus,\"uuid\":$(dmi product_uuid),\"serial\":$(dmi product_serial),\"asset_tag\":$(dmi chassis_asset_tag),\"manufacturer\":$(dmi sys_vendor),\"product\":$(dmi product_name),\"sku\":$(dmi product_sku),\"svm\":$(has svm),\"vmx\":$(has vmx),\"hpet\":$hpet,\"threads_per_core\":$threads,\"sleep\":$(quote "$(cat /sys/power/state 2>/dev/null)"),\"rtc\":$(quote "$(cat /sys/class/rtc/rtc0/date /sys/class/rtc/rtc0/time 2>/dev/null | tr '\n' ' ')"),\"kernel\":$(quote "$(uname -r)")}"
+		json="{\"label\":$(quote "$(word hf.label)"),\"firmware\":\"$firmware\",\"secure_boot\":$secure,\"cd_label\":$first_cd,\"cds\":$(list $cds),\"disks\":$(list $disks),\"macs\":$(list $macs),\"memory_mib\":$memory,\"cpus\":$cpus,\"uuid\":$(dmi product_uuid),\"serial\":$(dmi product_serial),\"asset_tag\":$(dmi chassis_asset_tag),\"manufacturer\":$(dmi sys_vendor),\"product\":$(dmi product_name),\"sku\":$(dmi product_sku),\"svm\":$(has svm),\"vmx\":$(has vmx),\"hpet\":$hpet,\"threads_per_core\":$threads,\"sleep\":$(quote "$(cat /sys/power/mem_sleep 2>/dev/null)"),\"rtc\":$(quote "$(cat /sys/class/rtc/rtc0/date /sys/class/rtc/rtc0/time 2>/dev/null | tr '\n' ' ')"),\"kernel\":$(quote "$(uname -r)")}"
 		printf '\r\nHAWKFISH-GUEST %s\n' "$json"
 
 		# Any event of the power button's device is a press; the first one ends the system.

@@ -5,6 +5,7 @@
 
 mod boot;
 mod disks;
+mod firmware;
 mod media;
 mod nic;
 mod power;
@@ -21,7 +22,7 @@ use hawkfish_core::backend::{
 use hawkfish_core::error::{Conflict, Error, ErrorKind, Result};
 use hawkfish_core::id::SlotId;
 
-pub(crate) use self::{boot::*, disks::*, media::*, nic::*, power::*, telling::*};
+pub(crate) use self::{boot::*, disks::*, firmware::*, media::*, nic::*, power::*, telling::*};
 
 /// How a guest behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,7 @@ macro_rules! behavior_suite {
             a_machine_that_is_off_can_only_be_started
             a_machine_that_runs_can_neither_be_started_nor_resumed
             a_machine_whose_override_was_set_and_taken_away_is_as_before
+            a_machine_with_fewer_processors_enabled_runs_with_fewer
             a_medium_inserted_into_a_running_machine_is_there_at_once
             a_medium_stays_over_restarts_until_it_is_ejected
             a_medium_that_cannot_be_attached_leaves_the_slot_empty
@@ -117,12 +119,15 @@ macro_rules! behavior_suite {
             a_polite_guest_shuts_down_when_asked
             a_reset_boots_anew
             a_suspended_machine_goes_on_where_it_was
+            a_suspended_machine_takes_no_settings
             a_switch_of_firmware_holds_from_the_next_cold_start_on
+            an_impossible_setting_is_refused_and_changes_nothing
             an_impossible_setup_is_refused_and_changes_nothing
             an_unknown_machine_or_slot_is_not_found
             an_unplugged_cable_is_so_at_once_and_stays_so_over_restarts
             changes_are_told_in_order_and_end_with_what_is
             firmware_is_replaced_at_the_next_reset
+            firmware_settings_hold_from_the_next_cold_start_on
             machines_are_listed_in_the_order_of_their_keys
             once_holds_for_exactly_the_next_reset
             once_holds_for_exactly_the_next_start
@@ -131,6 +136,7 @@ macro_rules! behavior_suite {
             start_and_force_off_hold_when_they_return
             the_console_starts_anew_with_each_start
             what_capabilities_do_not_name_is_unsupported
+            what_the_watchdog_does_holds_at_once
         }
     };
     (@each $fixture:expr; $($name:ident)*) => {

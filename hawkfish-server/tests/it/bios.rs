@@ -19,22 +19,22 @@ async fn small(door: &Door) -> String {
 }
 
 impl Door {
-    async fn want(&self, system: &str, attributes: Value) {
+    async fn want_settings(&self, system: &str, attributes: Value) {
         let uri = format!("{system}/Bios/Settings");
         let body = json!({"Attributes": attributes});
         let answer = self.send("PATCH", &uri).admin().json(&body).answer().await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    async fn attribute(&self, system: &str, name: &str) -> Value {
+    async fn bios_attribute(&self, system: &str, name: &str) -> Value {
         self.read(&format!("{system}/Bios")).await.body["Attributes"][name].clone()
     }
 
-    async fn to_come(&self, system: &str, name: &str) -> Value {
+    async fn bios_to_come(&self, system: &str, name: &str) -> Value {
         self.read(&format!("{system}/Bios/Settings")).await.body["Attributes"][name].clone()
     }
 
-    async fn reset(&self, system: &str, how: &str) {
+    async fn reset_system(&self, system: &str, how: &str) {
         let uri = format!("{system}/Actions/ComputerSystem.Reset");
         let body = json!({"ResetType": how});
         let answer = self.send("POST", &uri).admin().json(&body).answer().await;
@@ -42,7 +42,7 @@ impl Door {
     }
 
     /// Lets time go by, a second at a time.
-    async fn pass(&self, seconds: i64) {
+    async fn let_pass(&self, seconds: i64) {
         for _ in 0..seconds {
             self.clock.advance(SignedDuration::from_secs(1));
             self.app.hawkfish().tick().await.unwrap();
@@ -69,17 +69,17 @@ async fn settings_wait_for_the_next_start_and_then_hold() {
     );
     assert!(settings.get("Time").is_none() && settings.get("Messages").is_none());
 
-    door.want(&system, json!({"Hpet": "Disabled", "ProcessorsEnabled": 4}))
+    door.want_settings(&system, json!({"Hpet": "Disabled", "ProcessorsEnabled": 4}))
         .await;
-    assert_eq!(door.attribute(&system, "Hpet").await, "Enabled");
-    assert_eq!(door.to_come(&system, "Hpet").await, "Disabled");
+    assert_eq!(door.bios_attribute(&system, "Hpet").await, "Enabled");
+    assert_eq!(door.bios_to_come(&system, "Hpet").await, "Disabled");
     assert_eq!(
-        door.to_come(&system, "AcpiS3").await,
+        door.bios_to_come(&system, "AcpiS3").await,
         "Disabled",
         "what is not wanted stays"
     );
 
-    door.reset(&system, "On").await;
+    door.reset_system(&system, "On").await;
     let after = door.read(&bios).await;
     assert_eq!(after.body["Attributes"]["Hpet"], "Disabled");
     assert_eq!(after.body["Attributes"]["ProcessorsEnabled"], 4);
@@ -98,12 +98,12 @@ async fn the_tag_of_the_last_application_stays_when_settings_change_again() {
     let door = Door::open().await;
     let system = small(&door).await;
     let bios = format!("{system}/Bios");
-    door.want(
+    door.want_settings(
         &system,
         json!({"BootMenu": "Enabled", "BootMenuTimeout": 1500}),
     )
     .await;
-    door.reset(&system, "On").await;
+    door.reset_system(&system, "On").await;
     let applied = door.read(&bios).await;
     let body = json!({"HostWatchdogTimer": {"TimeoutAction": "PowerDown"}});
     let answer = door
@@ -124,17 +124,18 @@ async fn the_tag_of_the_last_application_stays_when_settings_change_again() {
 async fn a_forced_restart_applies_what_waits_and_a_reset_by_the_guest_does_not() {
     let door = Door::open().await;
     let system = small(&door).await;
-    door.reset(&system, "On").await;
-    door.pass(10).await;
-    door.want(&system, json!({"Hpet": "Disabled"})).await;
+    door.reset_system(&system, "On").await;
+    door.let_pass(10).await;
+    door.want_settings(&system, json!({"Hpet": "Disabled"}))
+        .await;
     // The guest fails and restarts by itself.
-    door.reset(&system, "Nmi").await;
-    door.pass(10).await;
-    assert_eq!(door.attribute(&system, "Hpet").await, "Enabled");
+    door.reset_system(&system, "Nmi").await;
+    door.let_pass(10).await;
+    assert_eq!(door.bios_attribute(&system, "Hpet").await, "Enabled");
     assert_eq!(door.read(&system).await.body["LastResetCause"], "Unknown");
 
-    door.reset(&system, "ForceRestart").await;
-    assert_eq!(door.attribute(&system, "Hpet").await, "Disabled");
+    door.reset_system(&system, "ForceRestart").await;
+    assert_eq!(door.bios_attribute(&system, "Hpet").await, "Disabled");
     let body = door.read(&system).await.body;
     assert_eq!(body["PowerState"], "PoweringOn");
     assert_eq!(body["LastResetCause"], "ManagementCommand");
@@ -144,20 +145,21 @@ async fn a_forced_restart_applies_what_waits_and_a_reset_by_the_guest_does_not()
 async fn a_graceful_restart_waits_for_the_guest_and_starts_it_with_what_waits() {
     let door = Door::open().await;
     let system = small(&door).await;
-    door.reset(&system, "On").await;
-    door.pass(10).await;
-    door.want(&system, json!({"BootMode": "Legacy"})).await;
-    door.reset(&system, "GracefulRestart").await;
+    door.reset_system(&system, "On").await;
+    door.let_pass(10).await;
+    door.want_settings(&system, json!({"BootMode": "Legacy"}))
+        .await;
+    door.reset_system(&system, "GracefulRestart").await;
     assert_eq!(door.read(&system).await.body["PowerState"], "PoweringOff");
-    door.pass(5).await;
+    door.let_pass(5).await;
     let body = door.read(&system).await.body;
     assert_ne!(body["PowerState"], "Off");
     assert_eq!(body["Boot"]["BootSourceOverrideMode"], "Legacy");
-    assert_eq!(door.attribute(&system, "BootMode").await, "Legacy");
+    assert_eq!(door.bios_attribute(&system, "BootMode").await, "Legacy");
     // Once: a shutdown that follows is one.
-    door.pass(10).await;
-    door.reset(&system, "GracefulShutdown").await;
-    door.pass(20).await;
+    door.let_pass(10).await;
+    door.reset_system(&system, "GracefulShutdown").await;
+    door.let_pass(20).await;
     assert_eq!(door.read(&system).await.body["PowerState"], "Off");
 }
 
@@ -179,9 +181,12 @@ async fn a_system_that_is_off_takes_settings_at_once_and_one_that_is_on_does_not
         .answer()
         .await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(door.attribute(&system, "RealTimeClock").await, "LocalTime");
+    assert_eq!(
+        door.bios_attribute(&system, "RealTimeClock").await,
+        "LocalTime"
+    );
 
-    door.reset(&system, "On").await;
+    door.reset_system(&system, "On").await;
     let refused = door
         .send("PATCH", &uri)
         .admin()
@@ -193,7 +198,10 @@ async fn a_system_that_is_off_takes_settings_at_once_and_one_that_is_on_does_not
         refused.related(),
         ["#/@Redfish.SettingsApplyTime/ApplyTime"]
     );
-    assert_eq!(door.to_come(&system, "RealTimeClock").await, "LocalTime");
+    assert_eq!(
+        door.bios_to_come(&system, "RealTimeClock").await,
+        "LocalTime"
+    );
 }
 
 #[tokio::test]
@@ -221,7 +229,7 @@ async fn a_wrong_attribute_is_named_and_nothing_is_kept() {
             "{answer:?}"
         );
     }
-    assert_eq!(door.to_come(&system, "BootMenu").await, "Disabled");
+    assert_eq!(door.bios_to_come(&system, "BootMenu").await, "Disabled");
 
     for (body, pointers) in [
         (
@@ -242,7 +250,7 @@ async fn a_wrong_attribute_is_named_and_nothing_is_kept() {
         answer.refused(400, "PropertyValueConflict");
         assert_eq!(answer.related(), pointers);
     }
-    assert_eq!(door.to_come(&system, "BootMode").await, "Uefi");
+    assert_eq!(door.bios_to_come(&system, "BootMode").await, "Uefi");
 
     let answer = door
         .send("PATCH", &format!("{system}/Bios"))
@@ -258,10 +266,11 @@ async fn defaults_come_back_at_the_next_reset() {
     let door = Door::open().await;
     let system = small(&door).await;
     let bios = format!("{system}/Bios");
-    door.want(&system, json!({"Hpet": "Disabled", "RebootTimeout": 100}))
+    door.want_settings(&system, json!({"Hpet": "Disabled", "RebootTimeout": 100}))
         .await;
-    door.reset(&system, "On").await;
-    door.want(&system, json!({"AcpiS3": "Enabled"})).await;
+    door.reset_system(&system, "On").await;
+    door.want_settings(&system, json!({"AcpiS3": "Enabled"}))
+        .await;
     let action = format!("{bios}/Actions/Bios.ResetBios");
     let answer = door
         .send("POST", &action)
@@ -273,14 +282,14 @@ async fn defaults_come_back_at_the_next_reset() {
     let body = door.read(&bios).await.body;
     assert_eq!(body["ResetBiosToDefaultsPending"], true);
     assert_eq!(body["Attributes"]["Hpet"], "Disabled");
-    assert_eq!(door.to_come(&system, "Hpet").await, "Enabled");
+    assert_eq!(door.bios_to_come(&system, "Hpet").await, "Enabled");
     assert_eq!(
-        door.to_come(&system, "AcpiS3").await,
+        door.bios_to_come(&system, "AcpiS3").await,
         "Disabled",
         "what waited is forgotten"
     );
 
-    door.reset(&system, "PowerCycle").await;
+    door.reset_system(&system, "PowerCycle").await;
     let body = door.read(&bios).await.body;
     assert_eq!(body["ResetBiosToDefaultsPending"], false);
     assert_eq!(body["Attributes"]["Hpet"], "Enabled");
@@ -291,11 +300,12 @@ async fn defaults_come_back_at_the_next_reset() {
 async fn a_suspended_system_goes_on_as_it_was_and_its_settings_go_on_waiting() {
     let door = Door::open().await;
     let system = small(&door).await;
-    door.reset(&system, "On").await;
-    door.pass(10).await;
-    door.want(&system, json!({"Hpet": "Disabled"})).await;
-    door.reset(&system, "Suspend").await;
-    door.reset(&system, "On").await;
+    door.reset_system(&system, "On").await;
+    door.let_pass(10).await;
+    door.want_settings(&system, json!({"Hpet": "Disabled"}))
+        .await;
+    door.reset_system(&system, "Suspend").await;
+    door.reset_system(&system, "On").await;
     let body = door.read(&format!("{system}/Bios")).await.body;
     assert_eq!(body["Attributes"]["Hpet"], "Enabled");
     let message = &body["@Redfish.Settings"]["Messages"][0];
@@ -304,9 +314,9 @@ async fn a_suspended_system_goes_on_as_it_was_and_its_settings_go_on_waiting() {
         message["Message"].as_str().unwrap().contains("suspended"),
         "{message}"
     );
-    assert_eq!(door.to_come(&system, "Hpet").await, "Disabled");
-    door.reset(&system, "PowerCycle").await;
-    assert_eq!(door.attribute(&system, "Hpet").await, "Disabled");
+    assert_eq!(door.bios_to_come(&system, "Hpet").await, "Disabled");
+    door.reset_system(&system, "PowerCycle").await;
+    assert_eq!(door.bios_attribute(&system, "Hpet").await, "Disabled");
 }
 
 #[tokio::test]
@@ -395,8 +405,8 @@ async fn secure_boot_is_enabled_from_the_next_boot_on() {
         let body = json!({"SecureBootEnable": enable});
         door.send("PATCH", &uri).admin().json(&body).answer().await
     };
-    door.reset(&system, "On").await;
-    door.pass(10).await;
+    door.reset_system(&system, "On").await;
+    door.let_pass(10).await;
     let now = door.read(&uri).await.body;
     assert_eq!(now["SecureBootEnable"], false);
     assert_eq!(now["SecureBootCurrentBoot"], "Disabled");
@@ -404,18 +414,19 @@ async fn secure_boot_is_enabled_from_the_next_boot_on() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.body["SecureBootEnable"], true);
     assert_eq!(answer.body["SecureBootCurrentBoot"], "Disabled");
-    door.reset(&system, "ForceRestart").await;
+    door.reset_system(&system, "ForceRestart").await;
     let now = door.read(&uri).await.body;
     assert_eq!(now["SecureBootEnable"], true);
     assert_eq!(now["SecureBootCurrentBoot"], "Enabled");
     assert_eq!(now["SecureBootMode"], "UserMode");
-    assert_eq!(door.attribute(&system, "SecureBoot").await, "Enabled");
+    assert_eq!(door.bios_attribute(&system, "SecureBoot").await, "Enabled");
 
     // A PC BIOS knows of none, and takes it away with it.
-    door.want(&system, json!({"BootMode": "Legacy"})).await;
+    door.want_settings(&system, json!({"BootMode": "Legacy"}))
+        .await;
     assert_eq!(door.read(&uri).await.body["SecureBootEnable"], false);
     patch(true).await.refused(409, "OperationNotAllowed");
-    door.reset(&system, "ForceRestart").await;
+    door.reset_system(&system, "ForceRestart").await;
     assert_eq!(
         door.read(&uri).await.body["SecureBootCurrentBoot"],
         "Disabled"

@@ -2,52 +2,23 @@
 
 use std::time::Duration;
 
-use hawkfish_core::HawkFish;
-use hawkfish_core::accounts::HashCost;
-use hawkfish_core::backend::sim::{Guest, OnPanic, Profile, SimBackend, SimSettings};
-use hawkfish_core::clock::ManualClock;
-use hawkfish_core::ctx::Ctx;
-use hawkfish_core::entropy::SeededEntropy;
-use hawkfish_core::id::HostId;
-use hawkfish_server::{App, Options};
+use hawkfish_core::backend::sim::{Guest, OnPanic};
 use jiff::SignedDuration;
 use serde_json::json;
-use std::sync::Arc;
 
-use crate::door::{ADMIN, Door, SYSTEMS};
+use crate::door::{Door, SYSTEMS};
 
-/// A service on one machine whose guest arms its watchdog, and hangs on an interrupt.
+/// A service with a machine whose guest arms its watchdog, and hangs on an interrupt.
 async fn hanging() -> (Door, String) {
-    let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    let door = Door::open().await;
+    let key = door.rack.key(0).unwrap();
     let guest = Guest {
         on_panic: OnPanic::Hang,
         watchdog: Some(Duration::from_secs(30)),
         ..Guest::default()
     };
-    let rack = SimSettings {
-        systems: 1,
-        profiles: vec![Arc::new(Profile {
-            guest,
-            ..Profile::small()
-        })],
-        ..SimSettings::default()
-    };
-    let hf = HawkFish::builder()
-        .clock(clock.clone())
-        .entropy(Arc::new(SeededEntropy::new(7, "watchdog")))
-        .hash_cost(HashCost::LEAST)
-        .host(
-            HostId::parse("sim").unwrap(),
-            SimBackend::new(rack, clock.clone()),
-        )
-        .in_memory()
-        .start()
-        .await
-        .unwrap();
-    hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
-    let id = hf.systems(&Ctx::service())[0].id.clone();
-    let app = App::new(hf, Options::default());
-    (Door { app, clock }, format!("{SYSTEMS}/{id}"))
+    door.rack.set_guest(key, guest).unwrap();
+    (door, format!("{SYSTEMS}/{key}"))
 }
 
 async fn pass(door: &Door, seconds: i64) {

@@ -56,7 +56,12 @@ fn mode_word(mode: BootMode) -> Word {
 
 /// The settings that a document tells of.
 pub(super) fn read(doc: &Doc, make: &Make, offers: Offers) -> Vec<Known> {
-    let noted = Marker::read(doc).knobs;
+    let marker = Marker::read(doc);
+    let noted = |knob| match (knob, &marker.firmware) {
+        (Knob::BootMode, Some(first)) => Some(KnobValue::Word(mode_word(first.mode))),
+        (Knob::SecureBoot, Some(first)) => Some(KnobValue::switch(first.secure)),
+        _ => marker.knobs.get(&knob).copied(),
+    };
     Knob::ALL
         .iter()
         .filter_map(|&knob| {
@@ -64,7 +69,7 @@ pub(super) fn read(doc: &Doc, make: &Make, offers: Offers) -> Vec<Known> {
             Some(Known {
                 knob,
                 value,
-                default: noted.get(&knob).copied().unwrap_or(value),
+                default: noted(knob).unwrap_or(value),
                 takes,
             })
         })
@@ -253,7 +258,9 @@ pub(super) fn edit(
         if before != value {
             set(doc, knob, value, offers, nvram)?;
         }
-        if setting.next != value {
+        // What firmware there was is noted where it is switched.
+        let is_noted = matches!(knob, Knob::BootMode | Knob::SecureBoot);
+        if setting.next != value && !is_noted {
             changed.push((knob, setting.default, value));
         }
     }

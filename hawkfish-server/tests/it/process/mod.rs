@@ -20,9 +20,13 @@ mod domain;
 #[cfg(feature = "libvirt")]
 mod guest;
 #[cfg(feature = "libvirt")]
+mod guest_firmware;
+#[cfg(feature = "libvirt")]
 mod guest_hardware;
 #[cfg(feature = "libvirt")]
 mod guest_media;
+#[cfg(feature = "libvirt")]
+mod guest_storage;
 #[cfg(feature = "libvirt")]
 mod lab;
 #[cfg(feature = "libvirt")]
