@@ -241,6 +241,16 @@ pub fn capabilities(entity: &str) -> Option<Capabilities> {
     })
 }
 
+/// The entity of the members of a collection.
+pub fn member(entity: &str) -> Option<&'static str> {
+    self::entity(entity)?.member.as_deref()
+}
+
+/// Of what kind the property at the path is.
+pub(crate) fn kind(entity: &str, path: &str) -> Option<Kind> {
+    property(entity, path).map(|property| property.kind)
+}
+
 /// Is there a property at the path, such as `Boot/BootOrder`?
 pub fn is_served_property(entity: &str, path: &str) -> bool {
     property(entity, path).is_some()

@@ -18,12 +18,14 @@ use uuid::Uuid;
 
 /// What a Redfish service is called, up to the major version of the specification.
 const TARGET: &str = "urn:dmtf-org:service:redfish-rest:1";
-/// How long what was told counts, seconds.
-const MAX_AGE: u64 = 1800;
-/// How often it is told.
-const AGAIN: Duration = Duration::from_secs(MAX_AGE / 3);
+/// Where it is spoken (UPnP Device Architecture).
+pub const PORT: u16 = 1900;
+/// How often the service makes itself known, seconds.
+pub const AGAIN_SECONDS: u32 = 600;
 /// How many routers a message may pass (DSP0266, "UPnP compatibility").
-const HOPS: u32 = 2;
+pub const HOPS: u32 = 2;
+/// How long what was told counts, seconds.
+const MAX_AGE: u32 = 3 * AGAIN_SECONDS;
 /// The longest that an answer is held back so that not all services answer at once.
 const LONGEST_WAIT: u64 = 5;
 /// Searches that are answered at a time; there is no need to answer a flood.
@@ -47,7 +49,7 @@ impl Place {
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xc)),
         };
         Self {
-            group: SocketAddr::new(group, 1900),
+            group: SocketAddr::new(group, PORT),
             interface: listen,
         }
     }
@@ -268,7 +270,7 @@ pub async fn run(
 /// Tells of the service, over and over, and answers those who search. Never ends.
 async fn tell(socket: &Arc<UdpSocket>, place: Place, service: Service) {
     let places = Arc::new(Semaphore::new(MOST));
-    let mut again = tokio::time::interval(AGAIN);
+    let mut again = tokio::time::interval(Duration::from_secs(AGAIN_SECONDS.into()));
     let mut datagram = [0; 1500];
     loop {
         tokio::select! {

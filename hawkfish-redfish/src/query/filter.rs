@@ -14,6 +14,9 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
+use crate::table::Kind;
+use crate::validate;
+
 /// How deep an expression may be nested.
 pub const MAX_DEPTH: usize = 32;
 
@@ -58,6 +61,12 @@ impl Filter {
         parser.tokens.next().is_none().then_some(Self(expression))
     }
 
+    /// A literal that a property of the entity is compared with and that can never be its value, by its type: `PowerState eq 1`. Null is no such literal.
+    #[must_use]
+    pub fn misfit(&self, entity: &str) -> Option<&Value> {
+        self.0.misfit(entity)
+    }
+
     /// Whether a resource meets the expression.
     #[must_use]
     pub fn matches(&self, resource: &Value) -> bool {
@@ -66,6 +75,19 @@ impl Filter {
 }
 
 impl Expression {
+    fn misfit(&self, entity: &str) -> Option<&Value> {
+        match self {
+            Self::Or(parts) | Self::And(parts) => parts.iter().find_map(|part| part.misfit(entity)),
+            Self::Not(part) => part.misfit(entity),
+            Self::Compare(Operand::Path(path), _, Operand::Literal(value))
+            | Self::Compare(Operand::Literal(value), _, Operand::Path(path)) => {
+                let kind = validate::kind(entity, &path.join("/"));
+                kind.is_some_and(|kind| !fits(kind, value)).then_some(value)
+            }
+            Self::Compare(..) | Self::True(_) => None,
+        }
+    }
+
     fn holds(&self, resource: &Value) -> bool {
         match self {
             Self::Or(parts) => parts.iter().any(|p| p.holds(resource)),
@@ -76,6 +98,18 @@ impl Expression {
                 right.any(resource, &mut |r| operator.holds(l, r))
             }),
         }
+    }
+}
+
+/// Whether a value of that kind could be the literal.
+fn fits(kind: Kind, literal: &Value) -> bool {
+    match kind {
+        Kind::Bool => matches!(literal, Value::Bool(_) | Value::Null),
+        Kind::Int | Kind::Decimal => matches!(literal, Value::Number(_) | Value::Null),
+        Kind::Str | Kind::Uri | Kind::DateTime | Kind::Guid | Kind::Duration | Kind::Enum(_) => {
+            matches!(literal, Value::String(_) | Value::Null)
+        }
+        Kind::Primitive | Kind::Map | Kind::Link | Kind::Object(_) => true,
     }
 }
 

@@ -122,6 +122,27 @@ fn a_selection_keeps_what_is_named_and_what_names_the_resource() {
 }
 
 #[test]
+fn a_literal_that_no_value_can_be_is_found() {
+    for (filter, misfit) in [
+        ("PowerState eq 1", Some(Value::from(1))),
+        ("'4' lt ProcessorSummary/Count", Some(Value::from("4"))),
+        (
+            "Name eq 'x' or not (Status/Health eq true)",
+            Some(true.into()),
+        ),
+        ("LocationIndicatorActive ne 'off'", Some("off".into())),
+        ("PowerState eq 'Sideways' and AssetTag eq null", None),
+        ("MemorySummary/TotalSystemMemoryGiB ge 1.5", None),
+        ("Boot/BootOrder eq 'Boot0001'", None),
+        ("Nothing eq 1 and Oem/Us/X eq true", None),
+        ("LocationIndicatorActive", None),
+    ] {
+        let read = Filter::parse(filter).unwrap();
+        assert_eq!(read.misfit("ComputerSystem").cloned(), misfit, "{filter}");
+    }
+}
+
+#[test]
 fn a_query_is_read_whole_or_its_fault_is_named() {
     let query = Query::parse(
         "$expand=*($levels=3)&$select=Name%2CId&$top=5&$skip=0&only&excerpt&includeoriginofcondition&x=1&$filter=Id+eq+%271%27",

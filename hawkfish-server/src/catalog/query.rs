@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use hawkfish_redfish::query::{Expand, Query, excerpt};
+use hawkfish_redfish::validate;
 use http::StatusCode;
 use serde_json::{Map, Value};
 
@@ -172,6 +173,15 @@ async fn choose(
         _ => Vec::new(),
     };
     if let Some(filter) = &query.filter {
+        let entity = rq.service.catalog.entry(&rq.route).resource.entity;
+        let misfit = validate::member(entity).and_then(|member| filter.misfit(member));
+        if let Some(literal) = misfit {
+            return Err(Problem::base(
+                StatusCode::BAD_REQUEST,
+                "QueryParameterValueTypeError",
+                &[&literal.to_string(), "$filter"],
+            ));
+        }
         let mut met = Vec::new();
         for member in members {
             let meets = match link(&member) {

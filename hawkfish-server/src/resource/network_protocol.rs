@@ -5,7 +5,7 @@ use hawkfish_core::manager::ntp;
 use hawkfish_core::manager::{ManagerChange, interfaces};
 use hawkfish_redfish::model::manager_network_protocol::{
     HTTPSProtocol, ManagerNetworkProtocol, ManagerNetworkProtocolPatch, NTPProtocol,
-    NTPProtocolPatch, Protocol, SSDProtocol, SSDProtocolPatch,
+    NTPProtocolPatch, NotifyIPv6Scope, Protocol, SSDProtocol, SSDProtocolPatch,
 };
 use hawkfish_redfish::model::{OdataId, Prop};
 
@@ -13,9 +13,7 @@ use super::healthy;
 use super::manager::flag;
 use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
 use crate::problem::Problem;
-
-/// Where SSDP is spoken (UPnP Device Architecture).
-const SSDP_PORT: i64 = 1900;
+use crate::ssdp;
 
 /// `/redfish/v1/Managers/{system}/NetworkProtocol`
 pub(crate) const RESOURCE: Resource = Resource {
@@ -67,7 +65,11 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         }),
         ssdp: reach.ssdp.map(|switch| SSDProtocol {
             protocol_enabled: Prop::Value(switch.is_on()),
-            port: Prop::Value(SSDP_PORT),
+            port: Prop::Value(ssdp::PORT.into()),
+            notify_multicast_interval_seconds: Prop::Value(ssdp::AGAIN_SECONDS.into()),
+            notify_ttl: Prop::Value(ssdp::HOPS.into()),
+            // The group of that scope is the one that is used wherever the service listens on IPv6.
+            notify_ipv6_scope: Prop::Value(NotifyIPv6Scope::Link),
         }),
         ntp: Some(NTPProtocol {
             protocol_enabled: Prop::Value(manager.ntp_enabled),
@@ -86,9 +88,9 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 }
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {
-    let ManagerNetworkProtocolPatch { ntp, ssdp } = rq.body()?;
+    let ManagerNetworkProtocolPatch { ntp, ssdp: found } = rq.body()?;
     let id = rq.id("system")?;
-    let switch = match ssdp {
+    let switch = match found {
         Some(SSDProtocolPatch { protocol_enabled }) => {
             flag(protocol_enabled, "/SSDP/ProtocolEnabled")?
         }

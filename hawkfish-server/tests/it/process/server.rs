@@ -21,9 +21,14 @@ pub(crate) const PASSWORD: &str = "one for the tests";
 /// How long it may take to start: on a busy machine, with a debug build.
 const START: Duration = Duration::from_secs(60);
 
+/// Makes a network of which the loopback interface is all there is, and runs a program in it.
+const NETWORK: &str = "ip link set lo up multicast on && ip route add 239.0.0.0/8 dev lo && { ip -6 route add ff02::c dev lo table local 2>/dev/null || :; } && exec \"$0\" \"$@\"";
+
 /// A running `hawkfish-server`, ended when this is dropped.
 pub(crate) struct Server {
     settings: Vec<String>,
+    /// Whether it is in a network of its own.
+    alone: bool,
     address: SocketAddr,
     child: Option<Child>,
     folder: TempDir,
@@ -39,6 +44,28 @@ impl Server {
         Self::started(&settings)
     }
 
+    /// Serves simulated systems in a network of its own, which only [`Server::beside`] leads into, so that multicast reaches nobody else.
+    pub(crate) fn alone(systems: usize, more: &[&str]) -> Self {
+        let count = systems.to_string();
+        let mut settings = vec!["--backend", "sim", "--sim-systems", &count];
+        settings.extend(more);
+        Self::begun(&settings, true)
+    }
+
+    /// A program in the network of this server.
+    pub(crate) fn beside(&self, program: &Path) -> Command {
+        if !self.alone {
+            return Command::new(program);
+        }
+        let child = self.child.as_ref().expect("it runs");
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--user", "--net", "--preserve-credentials", "--target"])
+            .arg(child.id().to_string())
+            .arg(program);
+        command
+    }
+
     /// Serves the domains of a libvirt.
     #[cfg(feature = "libvirt")]
     pub(crate) fn libvirt(uri: &str, more: &[&str]) -> Self {
@@ -48,8 +75,13 @@ impl Server {
     }
 
     fn started(settings: &[&str]) -> Self {
+        Self::begun(settings, false)
+    }
+
+    fn begun(settings: &[&str], alone: bool) -> Self {
         let mut server = Self {
             settings: settings.iter().map(ToString::to_string).collect(),
+            alone,
             address: SocketAddr::new(own_address().into(), 0),
             child: None,
             folder: tempfile::Builder::new()
@@ -70,7 +102,16 @@ impl Server {
             .append(true)
             .open(self.log())
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hawkfish-server"));
+        let program = env!("CARGO_BIN_EXE_hawkfish-server");
+        let mut command = if self.alone {
+            // Each of them becomes the next, so that it is one process with one number.
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--net", "sh", "-c", NETWORK]);
+            command.arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HF_") {
                 command.env_remove(name);

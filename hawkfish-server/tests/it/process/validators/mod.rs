@@ -14,7 +14,7 @@ use super::server::{PASSWORD, Server, USER};
 
 /// A validator that is to speak to `server`.
 fn run(python: &Path, program: &str, server: &Server) -> Command {
-    let mut command = Command::new(python.with_file_name(program));
+    let mut command = server.beside(&python.with_file_name(program));
     command
         .args(["--rhost", &server.url()])
         .args(["--user", USER, "--password", PASSWORD]);
