@@ -261,6 +261,21 @@ fn change(resource: &Resource) -> Value {
     out
 }
 
+/// What is pushed: a file, and before it what is to be done with it.
+fn pushed() -> Value {
+    json!({
+        "required": true,
+        "content": {"multipart/form-data": {"schema": {
+            "type": "object",
+            "required": [crate::upload::FILE],
+            "properties": {
+                (crate::upload::PARAMETERS): {"type": "object"},
+                (crate::upload::FILE): {"type": "string", "format": "binary"},
+            },
+        }}},
+    })
+}
+
 fn create(resource: &Resource) -> Value {
     let open = resource.open.contains(&Verb::Create);
     let mut out = operation(
@@ -277,7 +292,10 @@ fn create(resource: &Resource) -> Value {
         resource.privileges.post,
         open,
     );
-    out["requestBody"] = body(schema(&format!("{}Create", resource.member)), true);
+    out["requestBody"] = match resource.upload {
+        Some(_) => pushed(),
+        None => body(schema(&format!("{}Create", resource.member)), true),
+    };
     let mut made = json!({
         "description": "It is made.",
         "headers": {"ETag": reference("headers", "ETag"), "Location": reference("headers", "Location")},

@@ -38,14 +38,12 @@ async fn open() -> (Door, TempDir) {
         update_bytes: 4096,
         ..MediaSettings::default()
     };
+    let rack = SimBackend::new(rack, clock.clone());
     let hf = HawkFish::builder()
         .clock(clock.clone())
         .entropy(Arc::new(SeededEntropy::new(7, "door")))
         .hash_cost(HashCost::LEAST)
-        .host(
-            HostId::parse("sim").unwrap(),
-            SimBackend::new(rack, clock.clone()),
-        )
+        .host(HostId::parse("sim").unwrap(), rack.clone())
         .media(media)
         .data_dir(folder.path())
         .start()
@@ -53,7 +51,7 @@ async fn open() -> (Door, TempDir) {
         .unwrap();
     hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
     let app = App::new(hf, Options::default());
-    (Door { app, clock }, folder)
+    (Door { app, clock, rack }, folder)
 }
 
 /// A multipart body of these parts: name, file name, bytes.

@@ -120,6 +120,32 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
+        Self::look(began, &method, path, request).await
+    }
+
+    /// POST of something that is no JSON.
+    #[cfg(feature = "libvirt")]
+    pub(crate) async fn post_raw(
+        &self,
+        path: &str,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> reqwest::Result<Answer> {
+        let began = Instant::now();
+        let mut request = self.http.post(format!("{}{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.header("x-auth-token", token);
+        }
+        let request = request.header("content-type", kind).body(body);
+        Self::look(began, &Method::POST, path, request).await
+    }
+
+    async fn look(
+        began: Instant,
+        method: &Method,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> reqwest::Result<Answer> {
         let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await?;
