@@ -368,7 +368,9 @@ impl Resolver<'_> {
         } else if def.navigation && !expand {
             Kind::Link
         } else {
-            self.kind(&def.ty, def.annotations.has("OData.IsURL"))
+            // The schema calls these URIs, but lets wildcards in braces stand in them, which no URI holds.
+            let is_template = def.name == "MetricProperties";
+            self.kind(&def.ty, def.annotations.has("OData.IsURL") && !is_template)
         };
         let flags = Flags::default()
             // A list of references never holds null, whatever the schema leaves unsaid.

@@ -196,7 +196,7 @@ async fn a_job_is_done_only_while_who_made_it_may_do_it() {
     let new = NewAccount {
         name: "night".to_owned(),
         password: "a long password".to_owned(),
-        role: "Administrator".to_owned(),
+        role: "Operator".to_owned(),
         enabled: true,
         password_change_required: false,
     };
