@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hardware {
-    /// Whether its memory modules and PCI devices are those of its make: then many machines share them, and its backend knows them again without having been told.
+    /// Whether its memory modules, PCI devices and controllers are those of its make: then many machines share them, and its backend knows them again without having been told.
     #[serde(skip)]
     pub of_make: bool,
     /// The board that is posed as: `pc-q35-7.2`.
@@ -21,13 +21,13 @@ pub struct Hardware {
     /// Devices on the PCI bus, ordered by address.
     pub pci: Arc<[PciDevice]>,
     /// Graphics adapters, as the guest sees them.
-    pub video: Vec<Video>,
+    pub video: Arc<[Video]>,
     /// Screens that can be looked at from outside.
     pub displays: Vec<Display>,
     /// Serial ports.
     pub serials: Vec<Serial>,
     /// Controllers of USB, by model.
-    pub usb: Vec<UsbController>,
+    pub usb: Arc<[UsbController]>,
     /// A trusted platform module.
     pub tpm: Option<Tpm>,
     /// A watchdog.
@@ -43,6 +43,8 @@ impl Hardware {
         let own = Self {
             modules: Arc::default(),
             pci: Arc::default(),
+            video: Arc::default(),
+            usb: Arc::default(),
             ..Self::clone(this)
         };
         own.serialize(to)
@@ -119,7 +121,7 @@ pub struct Nic {
     /// Its hardware address, in lower case with colons.
     pub mac: String,
     /// Its model: `virtio`, `e1000e`.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// What it is plugged into, for people: `network default`, `bridge br0`.
     pub attachment: Option<String>,
     /// The VLAN that it is tagged with.
@@ -134,7 +136,7 @@ pub struct Nic {
     pub addresses: Vec<std::net::IpAddr>,
     /// Who made it, where known.
     #[serde(default)]
-    pub manufacturer: Option<String>,
+    pub manufacturer: Option<Arc<str>>,
     /// How fast it is as the guest sees it, Mbit/s, where known.
     #[serde(default)]
     pub mbps: Option<u32>,

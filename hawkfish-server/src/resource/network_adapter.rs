@@ -43,8 +43,8 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         odata_id: rq.uri().to_owned(),
         id: adapter.id().to_owned(),
         name: format!("Network adapter {}", adapter.id()),
-        manufacturer: Prop::or_absent(first.manufacturer.clone()),
-        model: Prop::or_absent(first.model.clone()),
+        manufacturer: Prop::or_absent(first.manufacturer.as_deref().map(str::to_owned)),
+        model: Prop::or_absent(first.model.as_deref().map(str::to_owned)),
         ports: Some(adapter.link(&system, "/Ports")),
         network_device_functions: Some(adapter.link(&system, "/NetworkDeviceFunctions")),
         controllers: Some(vec![Controllers {

@@ -68,16 +68,17 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let functions = functions(rq, &system)?;
     let first = functions[0];
     let adapters = Adapter::all(&system.machine.hardware);
-    let adapter = adapters.iter().find(|adapter| {
-        let at = adapter.nics[0].pci;
-        at.is_some_and(|at| parts::slot(at) == parts::slot(first.address))
+    let card = adapters.iter().map(|adapter| adapter.nics[0]).find(|nic| {
+        nic.pci
+            .is_some_and(|at| parts::slot(at) == parts::slot(first.address))
     });
+    let text = |text: Option<&str>| Prop::or_absent(text.map(str::to_owned));
     Content::of(&PCIeDevice {
         odata_id: rq.uri().to_owned(),
         id: parts::pcie_device_id(first.address),
         name: first.name.to_string(),
-        manufacturer: Prop::or_absent(adapter.and_then(|a| a.nics[0].manufacturer.clone())),
-        model: Prop::or_absent(adapter.and_then(|a| a.nics[0].model.clone())),
+        manufacturer: text(card.and_then(|nic| nic.manufacturer.as_deref())),
+        model: text(card.and_then(|nic| nic.model.as_deref())),
         device_type: Some(match functions.len() {
             1 => DeviceType::SingleFunction,
             _ => DeviceType::MultiFunction,

@@ -56,7 +56,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         device_id: Prop::or_absent(function.ids.map(|ids| format!("0x{:04X}", ids.device))),
         class_code: Prop::or_absent(function.class.map(|class| format!("0x{class:06X}"))),
         device_number: Prop::Value(format!("0x{:02X}", at.slot)),
-        function_number: Prop::Value(format!("0x{:02X}", at.function)),
+        function_number: Prop::Value(format!("0x{:X}", at.function)),
         enabled: Some(true),
         status: Some(parts::status(&system, true)),
         links: Some(Links {

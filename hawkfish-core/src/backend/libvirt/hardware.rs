@@ -23,15 +23,15 @@ pub(super) fn read(doc: &Doc) -> Hardware {
     };
     // Only what runs has an id, and only what runs listens.
     let is_live = doc.attr(doc.top(), "id").is_some();
-    let mut modules = Vec::new();
+    let (mut modules, mut cards, mut usb) = (Vec::new(), Vec::new(), Vec::new());
     for node in doc.elements(devices) {
         match doc.name(node) {
             "memory" => modules.extend(module(doc, node, &modules)),
-            "video" => hardware.video.extend(video(doc, node)),
+            "video" => cards.extend(video(doc, node)),
             "graphics" => hardware.displays.extend(display(doc, node, is_live)),
             "serial" => hardware.serials.push(serial(doc, node)),
             "controller" if doc.attr(node, "type") == Some("usb") => {
-                hardware.usb.extend(usb(doc, node));
+                usb.extend(usb_controller(doc, node));
             }
             "tpm" => hardware.tpm = hardware.tpm.or_else(|| tpm(doc, node)),
             "watchdog" => hardware.watchdog = hardware.watchdog.or_else(|| watchdog(doc, node)),
@@ -41,6 +41,8 @@ pub(super) fn read(doc: &Doc) -> Hardware {
     hardware.nics = nic::read(doc, devices);
     hardware.pci = pci::read(doc, devices, hardware.board.as_deref()).into();
     hardware.modules = modules.into();
+    hardware.video = cards.into();
+    hardware.usb = usb.into();
     hardware
 }
 
@@ -96,7 +98,7 @@ fn serial(doc: &Doc, node: Node) -> Serial {
 }
 
 /// A controller of USB; not one that is a companion of another, for its slower devices.
-fn usb(doc: &Doc, node: Node) -> Option<UsbController> {
+fn usb_controller(doc: &Doc, node: Node) -> Option<UsbController> {
     let model = doc.attr(node, "model");
     if model == Some("none") || doc.child(node, "master").is_some() {
         return None;

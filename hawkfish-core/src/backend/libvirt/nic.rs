@@ -20,7 +20,7 @@ pub(super) fn read(doc: &Doc, devices: Node) -> Vec<Nic> {
             Some(Nic {
                 name: format!("net{place}"),
                 mac: mac(doc, node)?,
-                model: model.map(str::to_owned),
+                model: model.map(Into::into),
                 attachment: attachment(doc, node),
                 vlan: vlan(doc, node),
                 link_up: doc.child_attr(node, "link", "state") != Some("down"),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::parts::FIRST_NIC_BUS;
 use super::profile::Profile;
-use crate::backend::{Hardware, MemoryModule, Nic, PciAddress, PciDevice, PciKind, Serial};
+use crate::backend::{
+    Hardware, MemoryModule, Nic, PciAddress, PciDevice, PciKind, Serial, UsbController, Video,
+};
 
 /// Most network interfaces that are looked at.
 pub(super) const MOST_NICS: u8 = 16;
@@ -15,6 +17,10 @@ pub(super) const MOST_NICS: u8 = 16;
 pub(super) struct Kit {
     modules: Arc<[MemoryModule]>,
     pci: Arc<[PciDevice]>,
+    video: Arc<[Video]>,
+    usb: Arc<[UsbController]>,
+    nic_model: Arc<str>,
+    nic_manufacturer: Arc<str>,
 }
 
 impl Kit {
@@ -31,6 +37,10 @@ impl Kit {
         Self {
             modules: modules(profile).into(),
             pci: pci.into(),
+            video: profile.parts.video.as_slice().into(),
+            usb: profile.parts.usb.as_slice().into(),
+            nic_model: profile.parts.nic.model.as_str().into(),
+            nic_manufacturer: profile.parts.nic.manufacturer.as_str().into(),
         }
     }
 
@@ -50,26 +60,26 @@ impl Kit {
                 .map(|n| Nic {
                     name: format!("net{n}"),
                     mac: mac(n),
-                    model: Some(parts.nic.model.clone()),
+                    model: Some(Arc::clone(&self.nic_model)),
                     attachment: None,
                     vlan: None,
                     link_up: unplugged & (1 << n) == 0,
                     mtu: None,
                     pci: Some(place(profile, n)),
                     addresses: Vec::new(),
-                    manufacturer: Some(parts.nic.manufacturer.clone()),
+                    manufacturer: Some(Arc::clone(&self.nic_manufacturer)),
                     mbps: Some(parts.nic.mbps),
                     link_settable: true,
                 })
                 .collect(),
             pci: Arc::clone(&self.pci),
-            video: parts.video.clone(),
+            video: Arc::clone(&self.video),
             displays: Vec::new(),
             serials: vec![Serial {
                 port: 0,
                 interactive: false,
             }],
-            usb: parts.usb.clone(),
+            usb: Arc::clone(&self.usb),
             tpm: parts.tpm.clone(),
             watchdog: None,
         }
