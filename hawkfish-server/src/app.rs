@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 use hawkfish_core::id::RequestId;
 use http::{Request, Response};
 use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
 use tower::ServiceExt as _;
 
 use crate::HawkFish;
@@ -43,8 +44,10 @@ pub struct Options {
 }
 
 /// What is made of clients' certificates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificates {
+    /// The certificates of those who may sign them, DER.
+    pub authorities: Arc<[CertificateDer<'static>]>,
     /// Where in a certificate the user name stands.
     pub name_in: NameIn,
     /// Whether who shows none is talked to, to authenticate in another way.

@@ -75,15 +75,16 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
         (password, _) => hf.accounts().ensure_admin(password.as_deref()).await?,
     };
     hf.start_running();
+    let clients = settings.door.clients.as_ref();
+    let clients = clients.map(ClientAuthorities::read).transpose();
+    let clients = clients.map_err(|error| {
+        Error::internal("The authorities of clients cannot be read.").caused_by(error)
+    })?;
     let options = Options {
         time_limit: Duration::from_secs(settings.request_timeout_seconds),
         origins: settings.door.origins.clone(),
         require_if_match: settings.door.require_if_match,
-        client_certificates: settings
-            .door
-            .clients
-            .as_ref()
-            .map(ClientAuthorities::what_is_made),
+        client_certificates: clients,
         ..Options::default()
     };
     Ok(Assembled {
@@ -210,12 +211,7 @@ async fn probe(uris: &[String]) -> Vec<(String, Option<String>)> {
 }
 
 #[cfg(not(feature = "libvirt"))]
-fn connect(
-    _: &[String],
-    _: &Option<String>,
-    _: Duration,
-    _: &Arc<dyn Clock>,
-) -> Result<Hosts> {
+fn connect(_: &[String], _: &Option<String>, _: Duration, _: &Arc<dyn Clock>) -> Result<Hosts> {
     Err(Error::unsupported(
         "libvirt (this program was built without it)",
     ))

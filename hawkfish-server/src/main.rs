@@ -97,7 +97,7 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     } = assemble(settings).await?;
     let tls = tls::load(&settings.tls, &settings.data_dir, listen.ip())?;
     let tls = match (tls, &settings.door.clients) {
-        (Some(tls), Some(clients)) => Some(tls.asking(clients)?),
+        (Some(tls), Some(clients)) => Some(tls.asking(&clients.read()?)?),
         (tls, _) => tls,
     };
     let banner = Banner {

@@ -195,7 +195,7 @@ fn speaking<S>(
 
 /// Whose certificate the client has shown.
 fn certified(app: &App, stream: &TlsStream<TcpStream>) -> Option<Certified> {
-    let certificates = app.options().client_certificates?;
+    let certificates = app.options().client_certificates.as_ref()?;
     let (_, connection) = stream.get_ref();
     let shown = connection.peer_certificates()?.first()?;
     let name = certificates.name_in.of(shown);

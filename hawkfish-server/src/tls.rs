@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
+use crate::app::ClientCertificates;
 use crate::settings::TlsChoice;
 
 mod client;
@@ -70,10 +71,10 @@ impl Tls {
     /// The same, and asking clients for their certificates.
     ///
     /// # Errors
-    /// Files that cannot be read or do not hold certificates of authorities.
-    pub fn asking(self, clients: &ClientAuthorities) -> io::Result<Self> {
+    /// Certificates that are none of authorities.
+    pub fn asking(self, clients: &ClientCertificates) -> io::Result<Self> {
         Ok(Self {
-            config: config(self.identity.clone(), clients.verifier()?)?,
+            config: config(self.identity.clone(), client::verifier(clients)?)?,
             ..self
         })
     }

@@ -30,20 +30,25 @@ fn apply(ty: &Type, object: &mut Map<String, Value>) {
         };
         ty.property(plain).is_some_and(is_marked)
     });
-    for (key, value) in object.iter_mut() {
-        if let Some(Kind::Object(below)) = ty.property(key).map(|property| property.kind) {
-            let below = &Table::get().types[below];
-            match value {
-                Value::Object(inside) => apply(below, inside),
-                Value::Array(items) => {
-                    for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                        apply(below, item);
-                    }
-                }
-                _ => {}
+    // Of what is marked inside, nothing may be there.
+    object.retain(|key, value| {
+        let Some(Kind::Object(below)) = ty.property(key).map(|property| property.kind) else {
+            return true;
+        };
+        let below = &Table::get().types[below];
+        match value {
+            Value::Object(inside) => {
+                apply(below, inside);
+                !inside.is_empty()
             }
+            Value::Array(items) => {
+                let items = items.iter_mut().filter_map(Value::as_object_mut);
+                items.for_each(|item| apply(below, item));
+                true
+            }
+            _ => true,
         }
-    }
+    });
 }
 
 fn is_marked(property: &crate::table::Property) -> bool {
@@ -76,6 +81,15 @@ mod tests {
                 "Thresholds": {"LowerCritical": {"Reading": 1.0}},
             })
         );
+    }
+
+    #[test]
+    fn an_object_of_which_nothing_stays_is_gone() {
+        let sensor = json!({
+            "@odata.type": "#Sensor.v1_11_1.Sensor", "Reading": 1.0, "Thresholds": {"UpperCritical": {"Reading": 60.0}},
+        });
+        let left = json!({"@odata.type": "#Sensor.v1_11_1.Sensor", "Reading": 1.0});
+        assert_eq!(of(sensor), left);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use tower::{ServiceExt as _, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::Compression;
@@ -23,10 +23,10 @@ pub(super) fn pack(inner: impl Stage<Request<Body>>) -> impl Stage<Request<Body>
         let inner = inner.clone();
         async move {
             let head = request.method() == Method::HEAD;
-            let weak = request
-                .headers()
-                .get(IF_NONE_MATCH)
-                .is_some_and(|tags| tags.as_bytes().windows(2).any(|two| two == b"W/"));
+            let headers = request.headers();
+            // What it has was packed, and would be again.
+            let weak = said(headers, &ACCEPT_ENCODING, &["gzip", "zstd"])
+                && said(headers, &IF_NONE_MATCH, &["W/"]);
             let mut response = if request.headers().contains_key(ACCEPT_ENCODING) {
                 let packing = Compression::new(inner)
                     .gzip(true)
@@ -54,6 +54,13 @@ pub(super) fn pack(inner: impl Stage<Request<Body>>) -> impl Stage<Request<Body>
             Ok(response)
         }
     })
+}
+
+/// Whether the header is there and has one of these words somewhere in it.
+fn said(headers: &HeaderMap, name: &HeaderName, words: &[&str]) -> bool {
+    let values = headers.get_all(name).iter();
+    let mut values = values.filter_map(|value| value.to_str().ok());
+    values.any(|value| words.iter().any(|word| value.contains(word)))
 }
 
 fn vary(response: &mut Response<Body>) {

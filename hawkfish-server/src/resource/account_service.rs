@@ -9,7 +9,7 @@ use hawkfish_redfish::model::account_service::{
 };
 use hawkfish_redfish::model::manager_account::AccountTypes;
 
-use super::{healthy, manager_account, role};
+use super::{client_authority, healthy, manager_account, role};
 use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
 use crate::problem::Problem;
 use crate::tls::NameIn;
@@ -58,9 +58,11 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 
 /// What the operator has chosen about clients' certificates.
 fn client_certificate(rq: &Rq) -> ClientCertificate {
-    match rq.service.options.client_certificates {
+    let certificates = Some(client_authority::URI.into());
+    match &rq.service.options.client_certificates {
         None => ClientCertificate {
             enabled: Prop::Value(false),
+            certificates,
             ..ClientCertificate::default()
         },
         Some(chosen) => ClientCertificate {
@@ -70,6 +72,7 @@ fn client_certificate(rq: &Rq) -> ClientCertificate {
                 NameIn::UserPrincipalName => CertificateMappingAttribute::UserPrincipalName,
             }),
             respond_to_unauthenticated_clients: Prop::Value(chosen.optional),
+            certificates,
         },
     }
 }

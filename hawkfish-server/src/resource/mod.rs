@@ -11,6 +11,7 @@ pub mod boot_option;
 pub mod certificate;
 pub mod certificate_service;
 pub mod chassis;
+pub(crate) mod client_authority;
 pub mod computer_system;
 pub(crate) mod host_watchdog;
 pub mod docs;
@@ -197,6 +198,8 @@ pub const ALL: &[&Resource] = &[
     &session::COLLECTION,
     &session::RESOURCE,
     &account_service::RESOURCE,
+    &client_authority::COLLECTION,
+    &client_authority::RESOURCE,
     &manager_account::COLLECTION,
     &manager_account::RESOURCE,
     &role::COLLECTION,

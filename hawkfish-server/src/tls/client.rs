@@ -39,31 +39,35 @@ pub struct ClientAuthorities {
 }
 
 impl ClientAuthorities {
-    /// What the service makes of certificates.
-    #[must_use]
-    pub fn what_is_made(&self) -> ClientCertificates {
-        ClientCertificates {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// One that cannot be read or holds no certificate.
+    pub fn read(&self) -> io::Result<ClientCertificates> {
+        let mut authorities = Vec::new();
+        for file in &self.files {
+            authorities.extend(certificates(file)?);
+        }
+        Ok(ClientCertificates {
+            authorities: authorities.into(),
             name_in: self.name_in,
             optional: self.optional,
-        }
+        })
     }
+}
 
-    pub(super) fn verifier(&self) -> io::Result<Arc<dyn ClientCertVerifier>> {
-        let mut roots = RootCertStore::empty();
-        for file in &self.files {
-            for certificate in certificates(file)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| in_file(file, &error))?;
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        if self.optional {
-            verifier = verifier.allow_unauthenticated();
-        }
-        Ok(verifier.build().map_err(io::Error::other)?)
+pub(super) fn verifier(clients: &ClientCertificates) -> io::Result<Arc<dyn ClientCertVerifier>> {
+    let mut roots = RootCertStore::empty();
+    for authority in clients.authorities.iter() {
+        let added = roots.add(authority.clone());
+        added.map_err(|error| io::Error::other(format!("an authority of clients: {error}")))?;
     }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    if clients.optional {
+        verifier = verifier.allow_unauthenticated();
+    }
+    verifier.build().map_err(io::Error::other)
 }
 
 fn certificates(file: &Path) -> io::Result<Vec<CertificateDer<'static>>> {

@@ -66,8 +66,9 @@ async fn listening(authority: &Authority, optional: bool, name_in: NameIn) -> Li
         optional,
         name_in,
     };
+    let clients = clients.read().unwrap();
     let door = Door::open_with(Options {
-        client_certificates: Some(clients.what_is_made()),
+        client_certificates: Some(clients.clone()),
         ..Options::default()
     });
     let door = door.await;
@@ -212,22 +213,39 @@ async fn a_user_principal_name_is_a_user_name_where_the_operator_says_so() {
 }
 
 #[tokio::test]
-async fn the_account_service_says_what_is_made_of_certificates() {
-    let door = Door::open().await;
+async fn the_account_service_says_what_is_made_of_certificates_and_whose_count() {
     let told = |service: &Value| service["MultiFactorAuth"]["ClientCertificate"].clone();
+    let uri = format!("{SERVICE}/MultiFactorAuth/ClientCertificate/Certificates");
+    let link = json!({"@odata.id": uri});
+    let door = Door::open().await;
     assert_eq!(
         told(&door.read(SERVICE).await.body),
-        json!({"Enabled": false})
+        json!({"Enabled": false, "Certificates": link})
     );
+    assert_eq!(door.read(&uri).await.body["Members"], json!([]));
+
     let authority = Authority::new("clients");
     for (optional, name_in, mapping) in [
         (true, NameIn::CommonName, "CommonName"),
         (false, NameIn::UserPrincipalName, "UserPrincipalName"),
     ] {
         let listening = listening(&authority, optional, name_in).await;
+        let door = &listening.door;
         assert_eq!(
-            told(&listening.door.read(SERVICE).await.body),
-            json!({"Enabled": true, "CertificateMappingAttribute": mapping, "RespondToUnauthenticatedClients": optional})
+            told(&door.read(SERVICE).await.body),
+            json!({
+                "Enabled": true, "CertificateMappingAttribute": mapping, "RespondToUnauthenticatedClients": optional,
+                "Certificates": link,
+            })
         );
+        let authorities = door.read(&uri).await.body["Members"].clone();
+        assert_eq!(authorities, json!([{"@odata.id": format!("{uri}/1")}]));
+        let shown = door.read(&format!("{uri}/1")).await.body;
+        assert_eq!(shown["Subject"]["CommonName"], "clients");
+        let text = shown["CertificateString"].as_str().unwrap();
+        let plain = |pem: &str| pem.split_whitespace().collect::<String>();
+        assert_eq!(plain(text), plain(&authority.certificate.pem()));
+        let none = door.send("GET", &format!("{uri}/2")).admin().answer().await;
+        none.refused(404, "ResourceMissingAtURI");
     }
 }

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hawkfish_server::app::ClientCertificates;
 use hawkfish_server::serve::{Bounds, serve};
 use hawkfish_server::settings::TlsChoice;
-use hawkfish_server::tls::{self, ClientAuthorities};
+use hawkfish_server::tls;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -26,7 +27,7 @@ impl Listening {
     }
 
     /// Also asks for certificates of clients.
-    pub(crate) async fn start_asking(door: Door, clients: Option<&ClientAuthorities>) -> Self {
+    pub(crate) async fn start_asking(door: Door, clients: Option<&ClientCertificates>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let dir = tempfile::tempdir().unwrap();
