@@ -8,7 +8,10 @@ mod behavior_sim;
 mod lab;
 #[cfg(feature = "libvirt")]
 mod libvirt;
+#[cfg(feature = "libvirt")]
+mod libvirt_disks;
 mod jobs;
+mod bios;
 mod media;
 mod media_authorities;
 mod rig;
