@@ -27,6 +27,10 @@ pub(crate) struct Rack {
     pub dies_at_start: AtomicBool,
     /// Never comes back from making a disk.
     pub dies_at_disk: AtomicBool,
+    /// Takes no firmware settings.
+    pub refuses_settings: AtomicBool,
+    /// Does not come up with firmware settings other than those of its delivery.
+    pub starts_only_as_delivered: AtomicBool,
     /// Refuses to attach what was fetched.
     pub refuses_media: AtomicBool,
 }
@@ -60,9 +64,19 @@ impl Backend for Rack {
         if step == Step::Start && self.dies_at_start.load(Ordering::Acquire) {
             std::future::pending::<()>().await;
         }
+        if step == Step::Start && self.starts_only_as_delivered.load(Ordering::Acquire) {
+            let machine = self.sim.machine(key).await?;
+            let settings = &machine.firmware.settings;
+            if settings.iter().any(|setting| setting.next != setting.default) {
+                return Err(Error::backend("The machine does not come up."));
+            }
+        }
         self.sim.step(key, step).await
     }
     async fn setup(&self, key: MachineKey, setup: &Setup) -> Result<Machine> {
+        if !setup.knobs.is_empty() && self.refuses_settings.load(Ordering::Acquire) {
+            return Err(Error::backend("The settings are refused."));
+        }
         self.sim.setup(key, setup).await
     }
     async fn insert(&self, key: MachineKey, slot: &SlotId, medium: &Insert) -> Result<Machine> {
@@ -145,6 +159,8 @@ impl Rig {
             sim,
             dies_at_start: false.into(),
             dies_at_disk: false.into(),
+            refuses_settings: false.into(),
+            starts_only_as_delivered: false.into(),
             refuses_media: false.into(),
         });
         let builder = HawkFish::builder()
