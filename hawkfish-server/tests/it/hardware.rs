@@ -188,7 +188,7 @@ async fn an_interface_is_the_same_from_every_side() {
 }
 
 #[tokio::test]
-async fn a_disabled_interface_has_no_link_and_boots_nothing() {
+async fn a_disabled_interface_has_no_link_until_it_is_enabled_again() {
     let door = Door::open().await;
     let system = door.system(0);
     let nics = members(&door, &format!("{system}/EthernetInterfaces")).await;
