@@ -135,7 +135,9 @@ impl Job {
             (Event::Due { planned }, _) => {
                 self.next = self.schedule.next(Some(at), self.runs, self.made);
                 if self.state == Running {
-                    let text = format!("What was due at {planned} was left out: the last one still goes on.");
+                    let text = format!(
+                        "What was due at {planned} was left out: the last one still goes on."
+                    );
                     self.say(at, Severity::Warning, text);
                 }
                 if self.state == Suspended {
@@ -336,7 +338,8 @@ mod tests {
     #[test]
     fn what_is_too_late_is_not_done_but_what_is_a_little_late_is() {
         let late = at(10) + GRACE;
-        let (job_, actions) = job(Schedule::once(at(10))).event(late, Event::Due { planned: at(10) });
+        let (job_, actions) =
+            job(Schedule::once(at(10))).event(late, Event::Due { planned: at(10) });
         assert!(actions.contains(&Action::Run), "{job_:?}");
         let later = late + SignedDuration::from_secs(1);
         let (job_, actions) =

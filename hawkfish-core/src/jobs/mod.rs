@@ -450,9 +450,7 @@ impl HawkFish {
             return self.jobs().forget_due(&row.subject).await;
         };
         let planned = row.payload["planned"].as_str();
-        let planned = planned
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(row.at);
+        let planned = planned.and_then(|text| text.parse().ok()).unwrap_or(row.at);
         if self.waits_for_its_host(&id, planned).await? {
             return Ok(());
         }
@@ -521,9 +519,7 @@ impl HawkFish {
             Err(error) => tracing::warn!(job = %job.id, name = job.name, ?error, "job failed"),
         }
         let result = result.map_err(|error| error.message().to_owned());
-        self.jobs()
-            .happen(&job.id, Event::Finished(result))
-            .await?;
+        self.jobs().happen(&job.id, Event::Finished(result)).await?;
         Ok(())
     }
 

@@ -60,12 +60,7 @@ impl Schedule {
     /// When it happens next after `after`, of something made at `made` that has happened `done` times. The first time may be any from `start` on, also
     /// in the past.
     #[must_use]
-    pub fn next(
-        &self,
-        after: Option<Timestamp>,
-        done: u64,
-        made: Timestamp,
-    ) -> Option<Timestamp> {
+    pub fn next(&self, after: Option<Timestamp>, done: u64, made: Timestamp) -> Option<Timestamp> {
         if self.most.is_some_and(|most| done >= most) {
             return None;
         }

@@ -572,7 +572,10 @@ impl HawkFish {
                     let Some((Entry { definition, report }, made)) = made else {
                         return due::remove(tx, DUE_COLLECT, &subject).await;
                     };
-                    let done = made.as_ref().or(report.as_deref()).map_or(0, |r| r.sequence);
+                    let done = made
+                        .as_ref()
+                        .or(report.as_deref())
+                        .map_or(0, |r| r.sequence);
                     wake(tx, &definition, definition.next(Some(now), now, done)).await?;
                     let Some(made) = made else { return Ok(()) };
                     rows::put_report(tx, &made).await?;

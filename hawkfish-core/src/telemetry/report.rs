@@ -172,7 +172,9 @@ impl Report {
             return None;
         }
         let mut new = collected;
-        if definition.suppress_repeated && let Some(old) = old {
+        if definition.suppress_repeated
+            && let Some(old) = old
+        {
             new.retain(|value| {
                 let known = old.values.iter().rev().find(|known| known.is_of(value));
                 known.is_none_or(|known| known.value.to_bits() != value.value.to_bits())
@@ -242,8 +244,7 @@ mod tests {
         for (update, count) in [(Update::Overwrite, 1), (Update::AppendWrapsWhenFull, 2)] {
             let definition = definition(When::OnRequest, update);
             let first = Report::with(None, &definition, at(1), values(1, &[5.0])).unwrap();
-            let second =
-                Report::with(Some(&first), &definition, at(2), values(2, &[6.0])).unwrap();
+            let second = Report::with(Some(&first), &definition, at(2), values(2, &[6.0])).unwrap();
             assert_eq!((second.values.len(), second.sequence), (count, 2));
             assert_eq!(second.values.last().unwrap().value, 6.0);
         }
@@ -258,8 +259,7 @@ mod tests {
         ] {
             let definition = definition(When::OnRequest, update);
             let first = Report::with(None, &definition, at(1), values(1, &full)).unwrap();
-            let second =
-                Report::with(Some(&first), &definition, at(2), values(2, &[2.0])).unwrap();
+            let second = Report::with(Some(&first), &definition, at(2), values(2, &[2.0])).unwrap();
             assert_eq!(second.values.len(), MOST_VALUES);
             assert_eq!(second.values.last().unwrap().value, last);
         }

@@ -77,7 +77,10 @@ async fn a_system_that_is_restarted_every_working_night_is_restarted_five_times_
     let nights = [1, 2, 5, 6, 7].map(|day| at(&format!("2026-01-0{day}T02:30:00Z")));
     assert_eq!(resets, nights);
     let job = job(&rig, &made.id);
-    assert_eq!((job.state, job.runs, job.failures), (JobState::Pending, 5, 0));
+    assert_eq!(
+        (job.state, job.runs, job.failures),
+        (JobState::Pending, 5, 0)
+    );
 }
 
 #[tokio::test]
@@ -98,7 +101,10 @@ async fn a_job_survives_a_restart_and_is_done_at_its_time_and_once() {
     go_to(&rig, start).await;
     assert_eq!(rig.system(&system).machine.power, Power::PoweringOn);
     assert_eq!(job(&rig, &made.id).state, JobState::Completed);
-    rig.hf.reset(&ctx, &system, ResetType::ForceOff).await.unwrap();
+    rig.hf
+        .reset(&ctx, &system, ResetType::ForceOff)
+        .await
+        .unwrap();
     rig.hf.close().await.unwrap();
     let Rig { rack, clock, .. } = rig;
 
@@ -135,7 +141,10 @@ async fn a_job_that_a_crash_cuts_off_has_failed_and_is_not_begun_again() {
     let rig = Rig::on(rack.sim.clone(), clock, dir.path(), |b| b).await;
     go_to(&rig, at("2026-01-01T03:59:00Z")).await;
     let now = job(&rig, &made.id);
-    assert_eq!((now.state, now.runs, now.failures), (JobState::Pending, 1, 1));
+    assert_eq!(
+        (now.state, now.runs, now.failures),
+        (JobState::Pending, 1, 1)
+    );
     assert_eq!(rig.system(&system).machine.power, Power::Off);
     go_to(&rig, at("2026-01-01T05:00:00Z")).await;
     assert_eq!(rig.system(&system).machine.power, Power::On);

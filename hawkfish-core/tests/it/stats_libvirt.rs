@@ -77,9 +77,12 @@ async fn a_guest_that_boots_is_seen_to_work_and_to_read_and_one_that_has_booted_
     .await;
     assert_eq!(read.nics.len(), 1);
     let storage = backend.machine(key).await.expect("it is there").storage;
-    assert!(storage.disks.iter().all(|disk| {
-        read.disks.iter().any(|stats| stats.id == disk.id)
-    }));
+    assert!(
+        storage
+            .disks
+            .iter()
+            .all(|disk| { read.disks.iter().any(|stats| stats.id == disk.id) })
+    );
     let rests = until(&backend, key, "resting", |stats| {
         stats.cpu.load.is_some_and(|load| load < 0.3)
     })

@@ -1,11 +1,11 @@
 //! Reports: made at their time, kept over a restart; and what simulated machines do and use, which follows from what is done to them and from time alone.
 
+use hawkfish_core::app::HawkFish;
 use hawkfish_core::backend::sim::{SimBackend, SimSettings};
 use hawkfish_core::backend::{Backend as _, Place, Quantity, Stats, Step};
 use hawkfish_core::clock::{Clock as _, ManualClock};
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::id::HostId;
-use hawkfish_core::app::HawkFish;
 use hawkfish_core::jobs::Schedule;
 use hawkfish_core::telemetry::{Metric, NewDefinition, Set, Update, Wanted, When};
 use jiff::{SignedDuration, Timestamp};
@@ -72,12 +72,19 @@ async fn a_periodic_report_goes_on_after_a_restart_and_nothing_is_collected_twic
     let ctx = Ctx::service();
     let begin = clock.now();
     let first = begin + SignedDuration::from_secs(60);
-    let definition = hf.telemetry().define(&ctx, power_every(60, first)).await.unwrap();
+    let definition = hf
+        .telemetry()
+        .define(&ctx, power_every(60, first))
+        .await
+        .unwrap();
     go_to(&hf, &clock, begin + SignedDuration::from_secs(150)).await;
     hf.close().await.unwrap();
 
     let hf = hawkfish(&rack, &clock, dir.path()).await;
-    assert_eq!(hf.metric_report(&ctx, &definition.id).unwrap().values.len(), 6);
+    assert_eq!(
+        hf.metric_report(&ctx, &definition.id).unwrap().values.len(),
+        6
+    );
     go_to(&hf, &clock, begin + SignedDuration::from_secs(300)).await;
     let report = hf.metric_report(&ctx, &definition.id).unwrap();
     let seconds: Vec<i64> = report
@@ -134,7 +141,10 @@ async fn a_simulated_machine_at_work_takes_more_power_and_gets_warmer() {
         (Place::Fan, Quantity::FanSpeed),
     ] {
         let [cold, hot, warm] = [&off, &booting, &up].map(|s| reading(s, place, quantity));
-        assert!(cold < warm && warm < hot, "{place:?} {quantity:?}: {cold} {warm} {hot}");
+        assert!(
+            cold < warm && warm < hot,
+            "{place:?} {quantity:?}: {cold} {warm} {hot}"
+        );
     }
     assert!(booting.cpu.load.unwrap() > up.cpu.load.unwrap());
     let given: f64 = up.supplies.iter().map(|supply| supply.input_watts).sum();
@@ -158,7 +168,10 @@ async fn counters_of_a_simulated_machine_never_go_back_and_stand_still_while_it_
     for _ in 0..400 {
         clock.advance(SignedDuration::from_millis(700));
         let now = counters(&stats(&rack, 1));
-        assert!(now.iter().zip(last).all(|(now, last)| *now >= last), "{last:?} {now:?}");
+        assert!(
+            now.iter().zip(last).all(|(now, last)| *now >= last),
+            "{last:?} {now:?}"
+        );
         last = now;
     }
     assert!(last.iter().all(|count| *count > 0));

@@ -6,8 +6,8 @@ use hawkfish_redfish::model::environment_metrics::{
     EnvironmentMetrics, SensorEnergykWhExcerpt, SensorPowerExcerpt,
 };
 
-use super::measured::{excerpt, fan_array_excerpt, measured, sensor_uri};
 use super::date_time;
+use super::measured::{excerpt, fan_array_excerpt, measured, sensor_uri};
 use crate::catalog::{Content, Privileges, Resource, Rq};
 use crate::problem::Problem;
 

@@ -116,10 +116,7 @@ async fn create(rq: &Rq) -> Result<Outcome, Problem> {
     let body = rq.raw_body();
     let (work, request) = work(rq, body.get("Payload"))?;
     let empty = json!({});
-    let schedule = schedule::read(
-        body.get("Schedule").unwrap_or(&empty),
-        rq.hf.clock().now(),
-    )?;
+    let schedule = schedule::read(body.get("Schedule").unwrap_or(&empty), rq.hf.clock().now())?;
     let new = NewJob {
         name: body.get("Name").and_then(Value::as_str).map(str::to_owned),
         work,
@@ -162,7 +159,12 @@ fn work(rq: &Rq, payload: Option<&Value>) -> Result<(Work, RequestPayload), Erro
     let method = text("HttpOperation").unwrap_or("POST");
     if method != "POST" {
         let message = "An action is called by POST.";
-        return Err(invalid("/HttpOperation", method, Invalid::NotInList, message));
+        return Err(invalid(
+            "/HttpOperation",
+            method,
+            Invalid::NotInList,
+            message,
+        ));
     }
     let text = text("JsonBody").unwrap_or_default();
     let wrong = |why, message| Err(invalid("/JsonBody", text, why, message));

@@ -58,10 +58,7 @@ pub(super) fn health(concern: Concern) -> Health {
 }
 
 /// How the whole does of which these sensors measure parts.
-pub(super) fn all_status<'a>(
-    system: &System,
-    sensors: impl Iterator<Item = &'a Sensor>,
-) -> Status {
+pub(super) fn all_status<'a>(system: &System, sensors: impl Iterator<Item = &'a Sensor>) -> Status {
     if !system.reachable {
         return computer_system::status(system);
     }

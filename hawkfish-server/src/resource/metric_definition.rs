@@ -112,12 +112,9 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 
 /// The property that shows a value.
 pub(super) fn property(value: &Measured) -> String {
-    let mut names = [
-        Some(value.system.as_str()),
-        value.instance.as_deref(),
-    ]
-    .into_iter()
-    .flatten();
+    let mut names = [Some(value.system.as_str()), value.instance.as_deref()]
+        .into_iter()
+        .flatten();
     let mut property = String::new();
     let mut rest = template(value.metric);
     while let Some((before, after)) = rest.split_once('{') {
@@ -224,7 +221,10 @@ mod tests {
             let found = wanted(&property(&value), &none).unwrap();
             assert_eq!(found.metric, metric);
             assert!(found.systems.contains("one") && !found.systems.contains("two"));
-            assert_eq!(found.instances.contains("Fan2Speed"), !metric.has_instances());
+            assert_eq!(
+                found.instances.contains("Fan2Speed"),
+                !metric.has_instances()
+            );
         }
     }
 
@@ -246,7 +246,11 @@ mod tests {
             "/redfish/v1/Chassis/{C}/Sensors/x/y#/Reading",
             "/redfish/v1/Chassis//Sensors/x#/Reading",
         ] {
-            assert_eq!(wanted(nowhere, &wildcards), Err(Unknown::Property), "{nowhere}");
+            assert_eq!(
+                wanted(nowhere, &wildcards),
+                Err(Unknown::Property),
+                "{nowhere}"
+            );
         }
     }
 }

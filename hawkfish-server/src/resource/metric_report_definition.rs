@@ -274,13 +274,13 @@ fn wanted(rq: &Rq, body: &Map<String, Value>) -> Result<Vec<Wanted>, Error> {
     let metrics = body.get("Metrics").and_then(Value::as_array);
     for (at, asked) in metrics.into_iter().flatten().enumerate() {
         let pointer = format!("/Metrics/{at}/MetricId");
-        let metric = match asked.get("MetricId").and_then(Value::as_str) {
-            None => None,
-            Some(name) => Some(
-                Metric::from_name(name)
-                    .ok_or_else(|| not_in_list(pointer.clone(), name, "There is no such metric."))?,
-            ),
-        };
+        let metric =
+            match asked.get("MetricId").and_then(Value::as_str) {
+                None => None,
+                Some(name) => Some(Metric::from_name(name).ok_or_else(|| {
+                    not_in_list(pointer.clone(), name, "There is no such metric.")
+                })?),
+            };
         let mut properties = texts(asked.get("MetricProperties")).peekable();
         match (metric, properties.peek().is_some()) {
             (None, false) => {

@@ -47,7 +47,10 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 
 /// The traffic of the interface with that address, by the address or by its place among the others.
 fn traffic<'a>(system: &System, stats: &'a Stats, mac: &str) -> Option<&'a NicStats> {
-    let by_mac = stats.nics.iter().find(|nic| nic.mac.as_deref() == Some(mac));
+    let by_mac = stats
+        .nics
+        .iter()
+        .find(|nic| nic.mac.as_deref() == Some(mac));
     by_mac.or_else(|| {
         let nics = &system.machine.hardware.nics;
         let place = nics.iter().position(|nic| nic.mac == mac)?;

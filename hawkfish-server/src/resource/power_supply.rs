@@ -2,9 +2,7 @@
 
 use hawkfish_core::backend::{Sensor, Stats, Supply};
 use hawkfish_redfish::model::circuit::NominalVoltageType;
-use hawkfish_redfish::model::power_supply::{
-    InputRange, LineStatus, PowerSupply, PowerSupplyType,
-};
+use hawkfish_redfish::model::power_supply::{InputRange, LineStatus, PowerSupply, PowerSupplyType};
 use hawkfish_redfish::model::power_supply_metrics::{
     PowerSupplyMetrics, SensorCurrentExcerpt, SensorPowerExcerpt, SensorVoltageExcerpt,
 };

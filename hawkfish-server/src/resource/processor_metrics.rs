@@ -3,9 +3,7 @@
 use hawkfish_core::backend::VcpuStats;
 use hawkfish_core::telemetry::percent;
 use hawkfish_redfish::model::Prop;
-use hawkfish_redfish::model::processor_metrics::{
-    CStateResidency, CoreMetrics, ProcessorMetrics,
-};
+use hawkfish_redfish::model::processor_metrics::{CStateResidency, CoreMetrics, ProcessorMetrics};
 
 use super::measured::measured;
 use super::parts;

@@ -35,9 +35,8 @@ const MONTHS: [&str; 12] = [
 
 /// A schedule as it is shown. Everything that can be set is there, so that it can be PATCHed.
 pub(super) fn shown(schedule: Option<&Schedule>) -> Value {
-    let duration = |of: fn(&Schedule) -> Option<SignedDuration>| {
-        schedule.and_then(of).map(duration_text)
-    };
+    let duration =
+        |of: fn(&Schedule) -> Option<SignedDuration>| schedule.and_then(of).map(duration_text);
     let set = |of: fn(&Schedule) -> &BTreeSet<i8>, names: &[&str]| -> Vec<String> {
         let numbers = schedule.map(of).into_iter().flatten();
         let places = numbers.filter_map(|number| usize::try_from(number - 1).ok());
@@ -88,12 +87,11 @@ pub(super) fn read(body: &Value, now: Timestamp) -> Result<Schedule, Error> {
         every: duration(body, "RecurrenceInterval")?,
         most: match body.get("MaxOccurrences").filter(|value| !value.is_null()) {
             None => None,
-            Some(count) => Some(
-                count
-                    .as_u64()
-                    .filter(|count| *count > 0)
-                    .ok_or_else(|| wrong("MaxOccurrences", &count.to_string(), Invalid::OutOfRange))?,
-            ),
+            Some(count) => {
+                Some(count.as_u64().filter(|count| *count > 0).ok_or_else(|| {
+                    wrong("MaxOccurrences", &count.to_string(), Invalid::OutOfRange)
+                })?)
+            }
         },
         lifetime: duration(body, "Lifetime")?,
         days_of_week: named(body, "EnabledDaysOfWeek", &DAYS)?,
@@ -114,8 +112,7 @@ fn duration(body: &Map<String, Value>, name: &str) -> Result<Option<SignedDurati
     let Some(text) = body.get(name).and_then(Value::as_str) else {
         return Ok(None);
     };
-    let duration =
-        parse_duration(text).ok_or_else(|| wrong(name, text, Invalid::Format))?;
+    let duration = parse_duration(text).ok_or_else(|| wrong(name, text, Invalid::Format))?;
     if duration < SignedDuration::from_secs(LEAST_SECONDS) {
         return Err(wrong(name, text, Invalid::OutOfRange));
     }
@@ -160,10 +157,7 @@ fn days_of_month(body: &Map<String, Value>) -> Result<BTreeSet<i8>, Error> {
     Ok(set)
 }
 
-fn array<'a>(
-    body: &'a Map<String, Value>,
-    name: &str,
-) -> impl Iterator<Item = (usize, &'a Value)> {
+fn array<'a>(body: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = (usize, &'a Value)> {
     let items = body.get(name).and_then(Value::as_array);
     items.into_iter().flatten().enumerate()
 }
@@ -246,7 +240,15 @@ mod tests {
             assert_eq!(duration_text(duration), text);
         }
         assert_eq!(parse_duration("PT90M"), parse_duration("PT1H30M"));
-        for wrong in ["", "P", "10S", "PT10", "P1Y", "PTS", "P99999999999999999999D"] {
+        for wrong in [
+            "",
+            "P",
+            "10S",
+            "PT10",
+            "P1Y",
+            "PTS",
+            "P99999999999999999999D",
+        ] {
             let read = parse_duration(wrong);
             assert!(read.is_none() || wrong == "P", "{wrong}: {read:?}");
         }
@@ -266,7 +268,10 @@ mod tests {
         assert_eq!(read(&shown(Some(&schedule)), now).unwrap(), schedule);
         let none = read(&shown(None), now).unwrap();
         assert_eq!(none, Schedule::once(now));
-        let other = patched(shown(Some(&schedule)), Some(&json!({"MaxOccurrences": null})));
+        let other = patched(
+            shown(Some(&schedule)),
+            Some(&json!({"MaxOccurrences": null})),
+        );
         assert_eq!(read(&other, now).unwrap().most, None);
     }
 
@@ -275,8 +280,14 @@ mod tests {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         for (body, pointer) in [
             (json!({"MaxOccurrences": 0}), "/Schedule/MaxOccurrences"),
-            (json!({"RecurrenceInterval": "PT0S"}), "/Schedule/RecurrenceInterval"),
-            (json!({"EnabledDaysOfMonth": [1, 32]}), "/Schedule/EnabledDaysOfMonth/1"),
+            (
+                json!({"RecurrenceInterval": "PT0S"}),
+                "/Schedule/RecurrenceInterval",
+            ),
+            (
+                json!({"EnabledDaysOfMonth": [1, 32]}),
+                "/Schedule/EnabledDaysOfMonth/1",
+            ),
         ] {
             let error = read(&body, now).unwrap_err();
             match error.kind() {

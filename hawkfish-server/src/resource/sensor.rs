@@ -4,9 +4,7 @@ use hawkfish_core::backend::Limits;
 use hawkfish_redfish::model::Prop;
 use hawkfish_redfish::model::sensor::{Sensor, Threshold, ThresholdActivation, Thresholds};
 
-use super::measured::{
-    context, implementation, measured, reading_type, sensor_status, units,
-};
+use super::measured::{context, implementation, measured, reading_type, sensor_status, units};
 use super::{date_time, parts};
 use crate::catalog::{Content, Resource, Rq};
 use crate::problem::Problem;

@@ -25,7 +25,11 @@ async fn post(door: &Door, body: &Value) -> Answer {
 
 async fn act(door: &Door, job: &str, action: &str) -> Answer {
     let uri = format!("{job}/Actions/Job.{action}");
-    door.send("POST", &uri).admin().json(&json!({})).answer().await
+    door.send("POST", &uri)
+        .admin()
+        .json(&json!({}))
+        .answer()
+        .await
 }
 
 async fn pass(door: &Door, seconds: i64) {
@@ -59,13 +63,19 @@ async fn a_job_turns_a_system_on_at_its_time() {
     assert_eq!(power(&door).await, "On");
     let done = door.read(&job).await.body;
     assert_eq!(
-        (&done["JobState"], &done["PercentComplete"], &done["JobStatus"]),
+        (
+            &done["JobState"],
+            &done["PercentComplete"],
+            &done["JobStatus"]
+        ),
         (&json!("Completed"), &json!(100), &json!("OK"))
     );
     assert_eq!(done["EndTime"], "2026-01-01T01:00:00Z");
     assert_eq!(done["Messages"].as_array().unwrap().len(), 1);
     // Nothing more can be asked of it but to go.
-    act(&door, &job, "Cancel").await.refused(409, "OperationNotAllowed");
+    act(&door, &job, "Cancel")
+        .await
+        .refused(409, "OperationNotAllowed");
     assert_eq!(door.send("DELETE", &job).admin().answer().await.status, 204);
     let gone = door.send("GET", &job).admin().answer().await;
     gone.refused(404, "ResourceMissingAtURI");
@@ -74,10 +84,13 @@ async fn a_job_turns_a_system_on_at_its_time() {
 #[tokio::test]
 async fn a_job_is_suspended_resumed_rescheduled_and_cancelled() {
     let door = Door::open().await;
-    let schedule = json!({"InitialStartTime": "2026-01-01T01:00:00Z", "RecurrenceInterval": "PT1H"});
+    let schedule =
+        json!({"InitialStartTime": "2026-01-01T01:00:00Z", "RecurrenceInterval": "PT1H"});
     let made = post(&door, &turns_on(&door, &schedule)).await;
     let job = made.header("location").to_owned();
-    act(&door, &job, "Resume").await.refused(409, "OperationNotAllowed");
+    act(&door, &job, "Resume")
+        .await
+        .refused(409, "OperationNotAllowed");
     assert_eq!(act(&door, &job, "Suspend").await.status, 204);
     assert_eq!(door.read(&job).await.body["JobState"], "Suspended");
     pass(&door, 2 * 3600 + 60).await;
@@ -106,7 +119,12 @@ async fn all_jobs_are_cancelled_at_once() {
         assert_eq!(post(&door, &turns_on(&door, &schedule)).await.status, 201);
     }
     let uri = "/redfish/v1/JobService/Actions/JobService.CancelAllJobs";
-    let answer = door.send("POST", uri).admin().json(&json!({})).answer().await;
+    let answer = door
+        .send("POST", uri)
+        .admin()
+        .json(&json!({}))
+        .answer()
+        .await;
     assert_eq!(answer.status, 204);
     pass(&door, 7200).await;
     assert_eq!(power(&door).await, "Off");
@@ -131,7 +149,10 @@ async fn a_bad_job_is_refused_by_the_name_of_what_is_wrong_and_nothing_is_made()
             "#/Payload/TargetUri",
         ),
         (
-            with("/Payload/TargetUri", json!("/redfish/v1/Systems/none/Actions/ComputerSystem.Reset")),
+            with(
+                "/Payload/TargetUri",
+                json!("/redfish/v1/Systems/none/Actions/ComputerSystem.Reset"),
+            ),
             "PropertyValueNotInList",
             "#/Payload/TargetUri",
         ),
@@ -161,7 +182,10 @@ async fn a_bad_job_is_refused_by_the_name_of_what_is_wrong_and_nothing_is_made()
             "#/Schedule/MaxOccurrences",
         ),
         (
-            with("/Schedule", json!({"InitialStartTime": "2025-12-01T00:00:00Z"})),
+            with(
+                "/Schedule",
+                json!({"InitialStartTime": "2025-12-01T00:00:00Z"}),
+            ),
             "PropertyValueOutOfRange",
             "#/Schedule/InitialStartTime",
         ),
@@ -192,7 +216,12 @@ async fn who_may_not_reset_a_system_may_not_have_it_reset() {
     assert_eq!(made.status, 201, "{made:?}");
     door.account("clerk", "Clerk").await;
     let body = turns_on(&door, &json!({"InitialStartTime": "2026-01-01T01:00:00Z"}));
-    let answer = door.send("POST", JOBS).user("clerk").json(&body).answer().await;
+    let answer = door
+        .send("POST", JOBS)
+        .user("clerk")
+        .json(&body)
+        .answer()
+        .await;
     answer.refused(403, "InsufficientPrivilege");
     assert_eq!(door.read(JOBS).await.body["Members@odata.count"], 0);
 }

@@ -22,7 +22,9 @@ async fn pass(door: &Door, seconds: i64) {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 #[tokio::test]
@@ -58,7 +60,10 @@ async fn an_excerpt_reads_what_its_sensor_reads() {
     turn_on(&door).await;
     pass(&door, 300).await;
     let chassis = chassis(&door);
-    let environment = door.read(&format!("{chassis}/EnvironmentMetrics")).await.body;
+    let environment = door
+        .read(&format!("{chassis}/EnvironmentMetrics"))
+        .await
+        .body;
     let metrics = format!("{chassis}/ThermalSubsystem/ThermalMetrics");
     let thermal = door.read(&metrics).await.body;
     let supply = format!("{chassis}/PowerSubsystem/PowerSupplies/1");
@@ -94,7 +99,10 @@ async fn a_machine_that_is_turned_on_takes_more_power_in_the_new_resources_and_i
     let door = Door::open().await;
     let chassis = chassis(&door);
     let read = async || {
-        let environment = door.read(&format!("{chassis}/EnvironmentMetrics")).await.body;
+        let environment = door
+            .read(&format!("{chassis}/EnvironmentMetrics"))
+            .await
+            .body;
         let power = door.read(&format!("{chassis}/Power")).await.body;
         let thermal = door.read(&format!("{chassis}/Thermal")).await.body;
         let temperatures = thermal["Temperatures"].as_array().unwrap();
@@ -160,10 +168,22 @@ async fn a_reading_changes_no_tag() {
     let system = door.system(0);
     for (uri, changing) in [
         (format!("{chassis}/Sensors/PowerConsumption"), "/Reading"),
-        (format!("{chassis}/EnvironmentMetrics"), "/EnergykWh/Reading"),
-        (format!("{chassis}/Power"), "/PowerControl/0/PowerConsumedWatts"),
-        (format!("{chassis}/ThermalSubsystem/ThermalMetrics"), "/TemperatureReadingsCelsius/1/Reading"),
-        (format!("{system}/ProcessorSummary/ProcessorMetrics"), "/BandwidthPercent"),
+        (
+            format!("{chassis}/EnvironmentMetrics"),
+            "/EnergykWh/Reading",
+        ),
+        (
+            format!("{chassis}/Power"),
+            "/PowerControl/0/PowerConsumedWatts",
+        ),
+        (
+            format!("{chassis}/ThermalSubsystem/ThermalMetrics"),
+            "/TemperatureReadingsCelsius/1/Reading",
+        ),
+        (
+            format!("{system}/ProcessorSummary/ProcessorMetrics"),
+            "/BandwidthPercent",
+        ),
     ] {
         let before = door.read(&uri).await;
         pass(&door, 60).await;
@@ -201,7 +221,10 @@ async fn what_goes_through_drives_and_ports_is_counted() {
     let early = read().await;
     pass(&door, 600).await;
     let late = read().await;
-    assert!(early.iter().zip(&late).all(|(early, late)| late > early), "{early:?} {late:?}");
+    assert!(
+        early.iter().zip(&late).all(|(early, late)| late > early),
+        "{early:?} {late:?}"
+    );
 }
 
 #[tokio::test]
@@ -215,7 +238,11 @@ async fn what_is_not_measured_is_not_there() {
         "PowerSubsystem/PowerSupplies/3/Metrics",
         "Drives/none/Metrics",
     ] {
-        let answer = door.send("GET", &format!("{chassis}/{uri}")).admin().answer().await;
+        let answer = door
+            .send("GET", &format!("{chassis}/{uri}"))
+            .admin()
+            .answer()
+            .await;
         answer.refused(404, "ResourceMissingAtURI");
     }
 }

@@ -54,7 +54,10 @@ async fn a_report_on_request_holds_what_the_properties_it_names_read_now() {
         let read = door.read(uri).await.body.pointer(pointer).cloned().unwrap();
         let told: f64 = value["MetricValue"].as_str().unwrap().parse().unwrap();
         assert_eq!(read.as_f64(), Some(told), "{property}");
-        let definition = format!("{SERVICE}/MetricDefinitions/{}", value["MetricId"].as_str().unwrap());
+        let definition = format!(
+            "{SERVICE}/MetricDefinitions/{}",
+            value["MetricId"].as_str().unwrap()
+        );
         door.read(&definition).await;
     }
 }
@@ -80,12 +83,20 @@ async fn a_periodic_report_is_made_by_the_clock_and_a_definition_can_be_changed_
     for name in ["Wildcards", "MetricProperties", "ReportUpdates"] {
         assert_eq!(made.body[name], body[name]);
     }
-    let report = made.body["MetricReport"]["@odata.id"].as_str().unwrap().to_owned();
+    let report = made.body["MetricReport"]["@odata.id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     pass(&door, 95).await;
     let now = door.read(&report).await;
     assert_eq!(times(&now), [30, 60, 90]);
     assert_eq!(values(&now).len(), 6);
-    let uris = |at: usize| values(&now)[at]["MetricProperty"].as_str().unwrap().to_owned();
+    let uris = |at: usize| {
+        values(&now)[at]["MetricProperty"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     assert!(uris(0).ends_with("Fan1Speed#/Reading") && uris(1).ends_with("Fan2Speed#/Reading"));
 
     let patch = json!({"Schedule": {"RecurrenceInterval": "PT60S", "InitialStartTime": "2026-01-01T00:03:00Z"}});
@@ -97,12 +108,20 @@ async fn a_periodic_report_is_made_by_the_clock_and_a_definition_can_be_changed_
 
     let patch = json!({"MetricReportDefinitionEnabled": false});
     let answer = door.send("PATCH", &uri).admin().json(&patch).answer().await;
-    assert_eq!((answer.status.as_u16(), &answer.body["Status"]["State"]), (200, &json!("Disabled")));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["Status"]["State"]),
+        (200, &json!("Disabled"))
+    );
     pass(&door, 300).await;
     assert_eq!(times(&door.read(&report).await).len(), 5);
 
     let clear = format!("{SERVICE}/Actions/TelemetryService.ClearMetricReports");
-    let answer = door.send("POST", &clear).admin().json(&json!({})).answer().await;
+    let answer = door
+        .send("POST", &clear)
+        .admin()
+        .json(&json!({}))
+        .answer()
+        .await;
     assert_eq!(answer.status, 204);
     assert!(values(&door.read(&report).await).is_empty());
 
@@ -123,13 +142,24 @@ async fn a_report_on_change_is_made_when_something_changes() {
     });
     let made = define(&door, &body).await;
     assert_eq!(made.status, 201, "{made:?}");
-    let report = made.body["MetricReport"]["@odata.id"].as_str().unwrap().to_owned();
+    let report = made.body["MetricReport"]["@odata.id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     // What is off takes the same all the time.
     pass(&door, 100).await;
     assert_eq!(times(&door.read(&report).await), [10]);
     let reset = format!("{}/Actions/ComputerSystem.Reset", door.system(0));
     let on = json!({"ResetType": "On"});
-    assert_eq!(door.send("POST", &reset).admin().json(&on).answer().await.status, 204);
+    assert_eq!(
+        door.send("POST", &reset)
+            .admin()
+            .json(&on)
+            .answer()
+            .await
+            .status,
+        204
+    );
     pass(&door, 10).await;
     assert_eq!(times(&door.read(&report).await), [10, 110]);
 }
@@ -140,13 +170,21 @@ async fn a_bad_definition_is_refused_by_the_name_of_what_is_wrong() {
     let good = json!(["/redfish/v1/Chassis/{C}/EnvironmentMetrics#/PowerWatts/Reading"]);
     let all = json!([{"Name": "C", "Values": ["*"]}]);
     for (body, key, pointer) in [
-        (json!({"Name": "x"}), "PropertyMissing", "#/MetricProperties"),
+        (
+            json!({"Name": "x"}),
+            "PropertyMissing",
+            "#/MetricProperties",
+        ),
         (
             json!({"MetricProperties": ["/redfish/v1/Nothing#/X"]}),
             "PropertyValueNotInList",
             "#/MetricProperties/0",
         ),
-        (json!({"MetricProperties": good}), "PropertyValueNotInList", "#/MetricProperties/0"),
+        (
+            json!({"MetricProperties": good}),
+            "PropertyValueNotInList",
+            "#/MetricProperties/0",
+        ),
         (
             json!({"MetricProperties": ["/redfish/v1/Chassis/none/EnvironmentMetrics#/PowerWatts/Reading"]}),
             "PropertyValueNotInList",
@@ -192,13 +230,19 @@ async fn a_bad_definition_is_refused_by_the_name_of_what_is_wrong() {
             "ResourceAlreadyExists",
             "#/Id",
         ),
-        (json!({"AppendLimit": 3}), "PropertyNotWritable", "#/AppendLimit"),
+        (
+            json!({"AppendLimit": 3}),
+            "PropertyNotWritable",
+            "#/AppendLimit",
+        ),
     ] {
         let answer = define(&door, &body).await;
         assert_eq!(answer.keys().first(), Some(&key), "{body}: {answer:?}");
         assert!(answer.related().contains(&pointer), "{body}: {answer:?}");
     }
-    let all = door.read(&format!("{SERVICE}/MetricReportDefinitions")).await;
+    let all = door
+        .read(&format!("{SERVICE}/MetricReportDefinitions"))
+        .await;
     assert_eq!(all.body["Members@odata.count"], 3);
 }
 
@@ -207,8 +251,17 @@ async fn the_definitions_of_the_beginning_come_back() {
     let door = Door::open().await;
     let uri = format!("{SERVICE}/MetricReportDefinitions/Power");
     assert_eq!(door.send("DELETE", &uri).admin().answer().await.status, 204);
-    let reset = format!("{SERVICE}/Actions/TelemetryService.ResetMetricReportDefinitionsToDefaults");
-    let answer = door.send("POST", &reset).admin().json(&json!({})).answer().await;
+    let reset =
+        format!("{SERVICE}/Actions/TelemetryService.ResetMetricReportDefinitionsToDefaults");
+    let answer = door
+        .send("POST", &reset)
+        .admin()
+        .json(&json!({}))
+        .answer()
+        .await;
     assert_eq!(answer.status, 204);
-    assert_eq!(door.read(&uri).await.body["MetricReportDefinitionType"], "OnRequest");
+    assert_eq!(
+        door.read(&uri).await.body["MetricReportDefinitionType"],
+        "OnRequest"
+    );
 }

@@ -17,6 +17,7 @@ use virt::error::Error;
 use virt::sys;
 
 use super::event::Happening;
+use super::stats::Told;
 use super::storage::{Block, Blocks};
 
 /// Takes what happened to which machine, and to which of its devices (by alias) where that matters. Called on the thread of the event loop: it must be
@@ -418,11 +419,8 @@ fn states_one_by_one(conn: &Connect) -> Result<Vec<(Domain, State)>, Error> {
         .collect()
 }
 
-/// What all running domains use, in one call to the host, which tells only what it can tell without waiting. Names of disks are in it as
-/// `block.0.name=vda` with the value 0.
-pub(super) fn statistics(
-    conn: &Connect,
-) -> Result<Vec<(Uuid, std::collections::BTreeMap<String, i128>)>, Error> {
+/// What all running domains use, in one call to the host, which tells only what it can tell without waiting.
+pub(super) fn statistics(conn: &Connect) -> Result<Vec<(Uuid, Told)>, Error> {
     let wanted = sys::VIR_DOMAIN_STATS_CPU_TOTAL
         | sys::VIR_DOMAIN_STATS_BALLOON
         | sys::VIR_DOMAIN_STATS_VCPU
@@ -449,63 +447,49 @@ pub(super) fn statistics(
             }
             std::slice::from_raw_parts(record.params, usize::try_from(record.nparams).unwrap_or(0))
         };
-        let numbers = params.iter().filter_map(|param| {
-            // SAFETY: the name of a parameter is a C string within its field, and its type says which member of the union holds.
-            unsafe { number(param) }
-        });
-        all.push((Uuid::from_bytes(uuid), numbers.collect()));
+        let mut told = Told::default();
+        for param in params {
+            // SAFETY: the parameter is as libvirt filled it in.
+            unsafe { take(param, &mut told) };
+        }
+        all.push((Uuid::from_bytes(uuid), told));
     }
     // SAFETY: the list came from libvirt and is not used any more.
     unsafe { sys::virDomainStatsRecordListFree(records) };
     Ok(all)
 }
 
-/// A parameter as a name and a number.
+/// Takes a parameter over, if it is a number or a text.
 ///
 /// # Safety
-/// `param` is as libvirt filled it in.
-unsafe fn number(param: &sys::_virTypedParameter) -> Option<(String, i128)> {
+/// `param` is as libvirt filled it in: its name is a C string within its field, and its type says which member of the union holds.
+unsafe fn take(param: &sys::_virTypedParameter, told: &mut Told) {
     let text = |at: *const c_char| {
         // SAFETY: libvirt ends its strings with a zero.
-        let text = unsafe { std::ffi::CStr::from_ptr(at) };
+        let text = unsafe { CStr::from_ptr(at) };
         text.to_str().ok().map(str::to_owned)
     };
-    let name = text(param.field.as_ptr())?;
-    let kind = sys::virTypedParameterType::try_from(param.type_).ok()?;
+    let kind = sys::virTypedParameterType::try_from(param.type_);
+    let (Some(name), Ok(kind)) = (text(param.field.as_ptr()), kind) else {
+        return;
+    };
     // SAFETY: the type says which member holds.
-    let value = unsafe {
+    let number = unsafe {
         match kind {
             sys::VIR_TYPED_PARAM_INT => i128::from(param.value.i),
             sys::VIR_TYPED_PARAM_UINT => i128::from(param.value.ui),
             sys::VIR_TYPED_PARAM_LLONG => i128::from(param.value.l),
             sys::VIR_TYPED_PARAM_ULLONG => i128::from(param.value.ul),
-            sys::VIR_TYPED_PARAM_STRING if name.starts_with("block.") && !param.value.s.is_null() => {
-                return Some((format!("{name}={}", text(param.value.s)?), 0));
+            sys::VIR_TYPED_PARAM_STRING if !param.value.s.is_null() => {
+                if let Some(value) = text(param.value.s) {
+                    told.texts.insert(name, value);
+                }
+                return;
             }
-            _ => return None,
+            _ => return,
         }
     };
-    Some((name, value))
-}
-
-/// Numbers of disks and their names, of what [`statistics`] gives.
-pub(super) fn names_of_blocks(
-    numbers: &std::collections::BTreeMap<String, i128>,
-) -> Vec<(u32, String)> {
-    let mut names: Vec<(u32, String)> = numbers
-        .keys()
-        .filter_map(|key| {
-            let (number, name) = key.strip_prefix("block.")?.split_once(".name=")?;
-            Some((number.parse().ok()?, name.to_owned()))
-        })
-        .collect();
-    names.sort();
-    names
-}
-
-unsafe extern "C" {
-    /// The C library's, with which libvirt makes the lists that it gives away.
-    fn free(list: *mut c_void);
+    told.numbers.insert(name, number);
 }
 
 /// The addresses that a host's own networks have given to the network interfaces of a domain, each with the hardware address. The emulator is not asked, nor

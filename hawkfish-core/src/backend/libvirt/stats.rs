@@ -43,8 +43,12 @@ struct Node {
     celsius: Option<f64>,
 }
 
-/// Numbers about a domain, as libvirt names them: `cpu.time`, `net.0.rx.bytes`.
-pub(super) type Numbers = BTreeMap<String, i128>;
+/// What libvirt tells of a domain, by its own names: `cpu.time`, `net.0.rx.bytes`, `block.0.name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub numbers: BTreeMap<String, i128>,
+    pub texts: BTreeMap<String, String>,
+}
 
 impl Samples {
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -79,13 +83,15 @@ impl Host {
         };
         let celsius = node.as_ref().and_then(|node| node.celsius);
         let before = std::mem::take(&mut inner.machines);
-        for (uuid, numbers) in all {
+        for (uuid, told) in all {
             let key = MachineKey(uuid);
-            let mut stats = read(at, &numbers, before.get(&key).map(|stats| &**stats));
+            let mut stats = read(at, &told, before.get(&key).map(|stats| &**stats));
             stats.sensors = sensors(Some(&stats));
             if let Some((watts, busy)) = watts {
                 let used = used_since(&stats, before.get(&key).map(|stats| &**stats));
-                stats.sensors.extend(used.map(|used| power(watts, used, busy)));
+                stats
+                    .sensors
+                    .extend(used.map(|used| power(watts, used, busy)));
             }
             stats.sensors.extend(celsius.map(temperature));
             inner.machines.insert(key, Arc::new(stats));
@@ -114,12 +120,12 @@ impl Host {
     }
 }
 
-fn number<T: TryFrom<i128>>(numbers: &Numbers, name: &str) -> Option<T> {
-    T::try_from(*numbers.get(name)?).ok()
+fn number<T: TryFrom<i128>>(told: &Told, name: &str) -> Option<T> {
+    T::try_from(*told.numbers.get(name)?).ok()
 }
 
-fn nanoseconds(numbers: &Numbers, name: &str) -> Option<Duration> {
-    number(numbers, name).map(Duration::from_nanos)
+fn nanoseconds(told: &Told, name: &str) -> Option<Duration> {
+    number(told, name).map(Duration::from_nanos)
 }
 
 /// Share of `capacity` processors that was used between two readings of a counter; nothing when it began anew.
@@ -129,35 +135,35 @@ fn share(before: Duration, now: Duration, seconds: f64, capacity: u32) -> Option
 }
 
 /// What libvirt's numbers say, with what was known before.
-fn read(at: Timestamp, numbers: &Numbers, before: Option<&Stats>) -> Stats {
+fn read(at: Timestamp, told: &Told, before: Option<&Stats>) -> Stats {
     let seconds = before.map_or(0.0, |before| at.duration_since(before.at).as_secs_f64());
     Stats {
         at,
-        cpu: cpu(numbers, before.map(|before| &before.cpu), seconds),
+        cpu: cpu(told, before.map(|before| &before.cpu), seconds),
         memory: MemoryStats {
-            balloon: number(numbers, "balloon.current"),
-            available: number(numbers, "balloon.available"),
-            unused: number(numbers, "balloon.unused"),
-            usable: number(numbers, "balloon.usable"),
-            resident: number(numbers, "balloon.rss"),
+            balloon: number(told, "balloon.current"),
+            available: number(told, "balloon.available"),
+            unused: number(told, "balloon.unused"),
+            usable: number(told, "balloon.usable"),
+            resident: number(told, "balloon.rss"),
         },
-        nics: (0..number(numbers, "net.count").unwrap_or(0_u32))
+        nics: (0..number(told, "net.count").unwrap_or(0_u32))
             .map(|n| NicStats {
                 mac: None,
-                received: traffic(numbers, &format!("net.{n}.rx")),
-                sent: traffic(numbers, &format!("net.{n}.tx")),
+                received: traffic(told, &format!("net.{n}.rx")),
+                sent: traffic(told, &format!("net.{n}.tx")),
             })
             .collect(),
-        disks: disks(numbers),
+        disks: disks(told),
         ..Stats::default()
     }
 }
 
-fn cpu(numbers: &Numbers, before: Option<&CpuStats>, seconds: f64) -> CpuStats {
-    let most = number(numbers, "vcpu.maximum").unwrap_or(0_u32);
+fn cpu(told: &Told, before: Option<&CpuStats>, seconds: f64) -> CpuStats {
+    let most = number(told, "vcpu.maximum").unwrap_or(0_u32);
     let each: Vec<VcpuStats> = (0..most)
         .filter_map(|n| {
-            let time = nanoseconds(numbers, &format!("vcpu.{n}.time"))?;
+            let time = nanoseconds(told, &format!("vcpu.{n}.time"))?;
             let old = before.and_then(|cpu| cpu.each.iter().find(|old| old.number == n));
             Some(VcpuStats {
                 number: n,
@@ -166,13 +172,13 @@ fn cpu(numbers: &Numbers, before: Option<&CpuStats>, seconds: f64) -> CpuStats {
             })
         })
         .collect();
-    let time = nanoseconds(numbers, "cpu.time");
+    let time = nanoseconds(told, "cpu.time");
     let loads: Option<Vec<f64>> = each.iter().map(|one| one.load).collect();
     let load = match loads {
         Some(loads) if !loads.is_empty() => Some(loads.iter().sum::<f64>() / loads.len() as f64),
         // The emulator's own time is in it, but there is no better.
         _ if each.is_empty() => {
-            let count = number(numbers, "vcpu.current").unwrap_or(0);
+            let count = number(told, "vcpu.current").unwrap_or(0);
             let old = before.and_then(|before| before.time);
             old.zip(time)
                 .and_then(|(old, now)| share(old, now, seconds, count))
@@ -189,8 +195,8 @@ fn cpu(numbers: &Numbers, before: Option<&CpuStats>, seconds: f64) -> CpuStats {
     }
 }
 
-fn traffic(numbers: &Numbers, way: &str) -> Traffic {
-    let count = |what: &str| number(numbers, &format!("{way}.{what}")).unwrap_or(0);
+fn traffic(told: &Told, way: &str) -> Traffic {
+    let count = |what: &str| number(told, &format!("{way}.{what}")).unwrap_or(0);
     Traffic {
         bytes: count("bytes"),
         packets: count("pkts"),
@@ -199,21 +205,18 @@ fn traffic(numbers: &Numbers, way: &str) -> Traffic {
     }
 }
 
-fn disks(numbers: &Numbers) -> Vec<DiskStats> {
-    let names = raw::names_of_blocks(numbers);
-    names
-        .into_iter()
-        .map(|(n, id)| {
-            let count =
-                |what: &str| number(numbers, &format!("block.{n}.{what}")).unwrap_or_default();
-            DiskStats {
-                id,
+fn disks(told: &Told) -> Vec<DiskStats> {
+    (0..number(told, "block.count").unwrap_or(0_u32))
+        .filter_map(|n| {
+            let count = |what: &str| number(told, &format!("block.{n}.{what}")).unwrap_or_default();
+            Some(DiskStats {
+                id: told.texts.get(&format!("block.{n}.name"))?.clone(),
                 read_bytes: count("rd.bytes"),
                 reads: count("rd.reqs"),
                 written_bytes: count("wr.bytes"),
                 writes: count("wr.reqs"),
-                errors: number(numbers, &format!("block.{n}.errors")),
-            }
+                errors: number(told, &format!("block.{n}.errors")),
+            })
         })
         .collect()
 }
@@ -327,7 +330,11 @@ fn packages(folder: &Path) -> BTreeMap<PathBuf, (u64, u64)> {
             number.parse::<u32>().ok()?;
             let path = entry.path();
             let read = |file: &str| -> Option<u64> {
-                fs::read_to_string(path.join(file)).ok()?.trim().parse().ok()
+                fs::read_to_string(path.join(file))
+                    .ok()?
+                    .trim()
+                    .parse()
+                    .ok()
             };
             let counts = (read("energy_uj")?, read("max_energy_range_uj")?);
             Some((path, counts))
@@ -376,8 +383,12 @@ mod tests {
         Timestamp::from_second(1_900_000_000 + seconds).unwrap()
     }
 
-    fn numbers(pairs: &[(&str, i128)]) -> Numbers {
-        pairs.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect()
+    fn numbers(pairs: &[(&str, i128)]) -> Told {
+        let numbers = pairs.iter().map(|(n, v)| ((*n).to_owned(), *v));
+        Told {
+            numbers: numbers.collect(),
+            ..Told::default()
+        }
     }
 
     #[test]
@@ -419,11 +430,20 @@ mod tests {
             fs::write(path, text).unwrap();
         };
         assert_eq!(Node::read(root.path(), at(0)), None);
-        put("proc/stat", "cpu  100 0 100 5000 0 0 0 0 0 0\ncpu0 1 2 3 4\n");
+        put(
+            "proc/stat",
+            "cpu  100 0 100 5000 0 0 0 0 0 0\ncpu0 1 2 3 4\n",
+        );
         put("sys/class/powercap/intel-rapl:0/energy_uj", "900000000\n");
-        put("sys/class/powercap/intel-rapl:0/max_energy_range_uj", "1000000000\n");
+        put(
+            "sys/class/powercap/intel-rapl:0/max_energy_range_uj",
+            "1000000000\n",
+        );
         put("sys/class/powercap/intel-rapl:0:0/energy_uj", "1\n");
-        put("sys/class/powercap/intel-rapl:0:0/max_energy_range_uj", "2\n");
+        put(
+            "sys/class/powercap/intel-rapl:0:0/max_energy_range_uj",
+            "2\n",
+        );
         put("sys/class/hwmon/hwmon0/name", "coretemp\n");
         put("sys/class/hwmon/hwmon0/temp1_input", "41000\n");
         put("sys/class/hwmon/hwmon0/temp2_input", "45500\n");

@@ -440,12 +440,7 @@ fn fan_count(profile: &Profile) -> u32 {
     2 + 2 * profile.sockets
 }
 
-fn power_sensors(
-    measured: &Measured<'_>,
-    work: &Work,
-    power: f64,
-    is_off: bool,
-) -> [Sensor; 2] {
+fn power_sensors(measured: &Measured<'_>, work: &Work, power: f64, is_off: bool) -> [Sensor; 2] {
     let (idle, most) = watts(measured.profile);
     let capacity = supply_watts(measured.profile);
     let since = measured.life.last_reset.filter(|_| !is_off);
