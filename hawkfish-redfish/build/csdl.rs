@@ -24,6 +24,8 @@ pub(crate) struct Namespace {
 
 #[derive(Clone, Default)]
 pub(crate) struct TypeDef {
+    /// Whether it is a resource, which stands at a URI of its own.
+    pub(crate) is_entity: bool,
     pub(crate) base: Option<String>,
     pub(crate) properties: Vec<PropertyDef>,
     pub(crate) annotations: Annotations,
@@ -275,6 +277,7 @@ fn type_def(node: Node) -> TypeDef {
     let mut all: Vec<_> = properties(node, "Property").collect();
     all.extend(properties(node, "NavigationProperty"));
     TypeDef {
+        is_entity: node.tag_name().name() == "EntityType",
         base: node.attribute("BaseType").map(str::to_owned),
         properties: all,
         annotations: annotations(node),

@@ -172,7 +172,14 @@ impl Resolver<'_> {
     }
 
     fn parameter(&mut self, def: &PropertyDef) -> Property {
-        let mut parameter = self.property(def);
+        let (namespace, name) = split(&def.ty);
+        let is_resource = namespace != "Edm"
+            && (self.csdl.namespace(namespace).types.get(name)).is_some_and(|ty| ty.is_entity);
+        // A resource is named by its URI, not sent along.
+        let mut parameter = self.property(&PropertyDef {
+            navigation: is_resource,
+            ..def.clone()
+        });
         // A parameter that may not be null is one that must be given (DSP0266).
         let flags = if def.collection {
             Flags::ARRAY

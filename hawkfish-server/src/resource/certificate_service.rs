@@ -2,6 +2,7 @@
 
 use hawkfish_core::error::{Error, Invalid};
 use hawkfish_core::id::SystemId;
+use hawkfish_core::media::Authority;
 use hawkfish_redfish::model::OdataId;
 use hawkfish_redfish::model::certificate::{CertificateType, KeyUsage};
 use hawkfish_redfish::model::certificate_locations::{CertificateLocations, Links};
@@ -13,6 +14,7 @@ use serde_json::{Map, json};
 use std::sync::Arc;
 
 use super::certificate::{allow_keys, https_uri, usage};
+use super::media_certificate;
 use crate::catalog::{Action, Content, Outcome, Privileges, Resource, Rq};
 use crate::problem::Problem;
 use crate::tls::{Identity, KeyKind, Request};
@@ -84,17 +86,24 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 }
 
 async fn locations(rq: &Rq) -> Result<Content, Problem> {
-    let systems = match rq.service.reach().identity {
-        Some(_) => rq.hf.systems(&rq.ctx),
-        None => Vec::new(),
-    };
-    let https = systems.iter().map(|s| OdataId::new(https_uri(&s.id)));
+    let has_https = rq.service.reach().identity.is_some();
+    let mut all = Vec::new();
+    for system in rq.hf.systems(&rq.ctx) {
+        if has_https {
+            all.push(OdataId::new(https_uri(&system.id)));
+        }
+        for slot in &system.machine.slots {
+            let known = rq.hf.media_authorities(&rq.ctx, &system.id, &slot.id)?;
+            let uri = |one: &Arc<Authority>| media_certificate::uri(&system.id, &slot.id, one.id);
+            all.extend(known.iter().map(uri).map(OdataId::new));
+        }
+    }
     Content::of(&CertificateLocations {
         odata_id: LOCATIONS_URI.to_owned(),
         id: "CertificateLocations".to_owned(),
         name: "Certificate locations".to_owned(),
         links: Some(Links {
-            certificates: Some(https.collect()),
+            certificates: Some(all),
             ..Default::default()
         }),
         ..Default::default()

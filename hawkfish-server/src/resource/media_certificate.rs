@@ -56,6 +56,11 @@ pub(crate) const MANAGER: Resource = Resource {
     ..RESOURCE
 };
 
+/// The URI of an authority of a slot of a system.
+pub(super) fn uri(system: &SystemId, slot: &SlotId, number: u64) -> String {
+    format!("/redfish/v1/Systems/{system}/VirtualMedia/{slot}/Certificates/{number}")
+}
+
 fn all(rq: &Rq) -> Result<Vec<Arc<Authority>>, Problem> {
     let (system, slot): (SystemId, SlotId) = (rq.id("system")?, rq.id("slot")?);
     Ok(rq.hf.media_authorities(&rq.ctx, &system, &slot)?)

@@ -36,6 +36,9 @@ async fn an_authority_is_brought_to_a_slot_told_under_system_and_manager_and_tak
     let plain = |text: &str| text.split_whitespace().collect::<String>();
     assert_eq!(plain(text), plain(&pem));
     assert_eq!(door.read(&uri).await.body, made.body);
+    let locations = "/redfish/v1/CertificateService/CertificateLocations";
+    let located = door.read(locations).await.body;
+    assert_eq!(located["Links"]["Certificates"], json!([{"@odata.id": uri}]));
     // The manager's slot is the same slot, and another slot another.
     let managers = uri.replace("/Systems/", "/Managers/");
     assert_eq!(
