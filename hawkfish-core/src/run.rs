@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::hosts::Host;
 use crate::{due, jobs, manager, media, sessions, systems, tasks, telemetry, update, volumes};
 
+/// How long what nobody waits for may wait for a commit.
+const SOON: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+
 /// How much due work one tick takes on.
 const DUE_AT_ONCE: u32 = 256;
 
@@ -104,6 +107,32 @@ impl HawkFish {
     pub fn start_running(&self) {
         let hawkfish = self.clone();
         self.inner.jobs.spawn(async move { hawkfish.run().await });
+        let hawkfish = self.clone();
+        self.inner
+            .jobs
+            .spawn(async move { hawkfish.keep_soon().await });
+    }
+
+    /// Has stored what nobody waits for and no other work took along, until [`HawkFish::close`].
+    async fn keep_soon(&self) {
+        let closing = &self.inner.closing;
+        while closing
+            .run_until_cancelled(self.store().has_soon())
+            .await
+            .is_some()
+        {
+            let at = self.clock().now() + SOON;
+            if closing
+                .run_until_cancelled(self.clock().sleep_until(at))
+                .await
+                .is_none()
+            {
+                return;
+            }
+            if let Err(error) = self.store().flush().await {
+                tracing::warn!(?error, "what nobody waits for could not be stored");
+            }
+        }
     }
 
     async fn work_off_due(&self, now: Timestamp) -> Result<()> {

@@ -26,7 +26,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::error::{Error, Result};
 use crate::{due, logs};
@@ -49,6 +49,7 @@ struct Inner {
     readers: Option<Readers>,
     due: Arc<due::View>,
     logs: Arc<logs::View>,
+    soon: Notify,
     stopped: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
@@ -156,6 +157,7 @@ impl Store {
             readers,
             due,
             logs,
+            soon: Notify::new(),
             stopped: Mutex::new(Some(stopped)),
         })))
     }
@@ -188,20 +190,51 @@ impl Store {
         }
     }
 
-    /// Hands in a piece of work that nobody waits for. If it fails, the log says so.
+    /// Hands in a piece of work that nobody waits for. It is done in its turn, but makes no commit of its own: it goes along with the next work that
+    /// somebody waits for, or with [`Store::flush`]. If it fails, the log says so.
     pub(crate) fn write_soon<F>(&self, work: F)
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send + 'static,
     {
-        drop(self.submit(move |tx: &mut Tx| {
-            Box::pin(async move {
-                let done = work(tx).await;
-                if let Err(error) = &done {
-                    tracing::error!(?error, "something that nobody waits for could not be stored");
-                }
-                done
-            })
-        }));
+        /// So that the compiler knows for which transactions it is.
+        fn piece<F>(work: F) -> F
+        where
+            F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send + 'static,
+        {
+            work
+        }
+        let (reply, _nobody) = oneshot::channel();
+        let work = Write::new(
+            piece(move |tx: &mut Tx| {
+                Box::pin(async move {
+                    let done = work(tx).await;
+                    if let Err(error) = &done {
+                        tracing::error!(
+                            ?error,
+                            "something that nobody waits for could not be stored"
+                        );
+                    }
+                    done
+                })
+            }),
+            reply,
+        );
+        // After the end there is nothing to be kept any more.
+        let _ = self.0.jobs.send(Message::Soon(Box::new(work)));
+        self.0.soon.notify_one();
+    }
+
+    /// Returns when something was handed in that nobody waits for.
+    pub(crate) async fn has_soon(&self) {
+        self.0.soon.notified().await;
+    }
+
+    /// Has everything stored that was handed in so far.
+    ///
+    /// # Errors
+    /// `Internal` when the commit fails, or after [`Store::close`].
+    pub async fn flush(&self) -> Result<()> {
+        self.write(|_| Box::pin(async { Ok(()) })).await
     }
 
     /// Reads, beside the writer, what is committed.

@@ -3,6 +3,7 @@
 //! A thread and not a task, because it hands over to SQLite's thread and back for each statement: parking and waking one thread is cheaper
 //! than going through a scheduler, and a busy runtime cannot hold up the commits.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
@@ -26,6 +27,8 @@ const UNDO_COMMIT: &str = "ROLLBACK TO work; RELEASE work; COMMIT";
 
 pub(super) enum Message {
     Work(Box<dyn Work>),
+    /// Work that nobody waits for: it goes along with the next that somebody does wait for.
+    Soon(Box<dyn Work>),
     Close,
 }
 
@@ -147,9 +150,25 @@ pub(super) fn start(
 }
 
 async fn run(mut tx: Tx, mut waiting: mpsc::UnboundedReceiver<Message>) {
-    // Ends when told, or when the last handle of the store is gone.
-    while let Some(Message::Work(first)) = waiting.recv().await {
-        if !batch(&mut tx, first, &mut waiting).await {
+    let mut held: VecDeque<Box<dyn Work>> = VecDeque::new();
+    loop {
+        // Ends when told, or when the last handle of the store is gone.
+        let more = match waiting.recv().await {
+            Some(Message::Soon(work)) => {
+                held.push_back(work);
+                if held.len() < MOST {
+                    continue;
+                }
+                true
+            }
+            Some(Message::Work(work)) => {
+                held.push_back(work);
+                true
+            }
+            Some(Message::Close) | None => false,
+        };
+        let open = held.is_empty() || batch(&mut tx, &mut held, &mut waiting).await;
+        if !(more && open) {
             break;
         }
     }
@@ -169,14 +188,14 @@ async fn run(mut tx: Tx, mut waiting: mpsc::UnboundedReceiver<Message>) {
 /// Does all that waits and commits once. False when it met the order to close.
 async fn batch(
     tx: &mut Tx,
-    first: Box<dyn Work>,
+    held: &mut VecDeque<Box<dyn Work>>,
     waiting: &mut mpsc::UnboundedReceiver<Message>,
 ) -> bool {
     let mut done = Vec::new();
     let mut hooks = Vec::new();
     let mut open = true;
     let mut result = control(tx, BEGIN).await;
-    let mut next = Some(first);
+    let mut next = held.pop_front();
     while let Some(mut work) = next.take() {
         if result.is_ok() {
             let keep = work.run(tx).await;
@@ -185,9 +204,10 @@ async fn batch(
             } else {
                 tx.hooks.clear();
             }
-            if done.len() + 1 < MOST {
+            next = held.pop_front();
+            if next.is_none() && done.len() + 1 < MOST {
                 match waiting.try_recv() {
-                    Ok(Message::Work(work)) => next = Some(work),
+                    Ok(Message::Work(work) | Message::Soon(work)) => next = Some(work),
                     Ok(Message::Close) => open = false,
                     Err(_) => {}
                 }
@@ -202,6 +222,8 @@ async fn batch(
         }
         done.push(work);
     }
+    // What could not even begin is answered as what failed.
+    done.extend(held.drain(..));
     if let Err(error) = &result {
         tracing::error!(
             ?error,

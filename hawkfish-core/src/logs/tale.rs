@@ -102,7 +102,7 @@ fn boot_tale(before: &Machine, now: &Machine, doing: Option<Doing>, told: &mut V
         let tried = machine.boot.options.iter().filter(|o| o.enabled);
         tried.map(|o| o.id.to_string()).collect()
     };
-    if order(before) != order(now) {
+    if old.options != new.options && order(before) != order(now) {
         parts.push(BootPart::Order);
     }
     if old.http_uri != new.http_uri {

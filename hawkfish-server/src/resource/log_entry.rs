@@ -167,7 +167,6 @@ async fn model(
                 .and_then(|client| client.user.as_deref())
                 .map(Into::into),
         ),
-        origin_address: Prop::or_absent(address.map(|address| address.to_string())),
         origin_of_condition_unavailable: Prop::or_absent(
             (origin.is_some() && !is_there).then_some(true),
         ),

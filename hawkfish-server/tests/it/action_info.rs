@@ -14,9 +14,13 @@ async fn every_action_that_is_shown_leads_to_a_description_of_its_parameters() {
         let found = resource::ALL.iter().find(|one| one.uri == template);
         found.map_or(&[][..], |one| one.actions)
     };
-    let places = instances(&door, |template| !actions(template).is_empty()).await;
+    let needed = |template: &str| !actions(template).is_empty() && !nothing_here(template);
+    let places = instances(&door, needed).await;
     let mut seen = 0;
-    for (template, uri) in &places {
+    for (template, uri) in places
+        .iter()
+        .filter(|(template, _)| !nothing_here(template))
+    {
         for action in actions(template) {
             let shown = door.read(uri).await.body["Actions"][format!("#{}", action.name)].clone();
             let described = shown["@Redfish.ActionInfo"]
@@ -53,6 +57,11 @@ async fn every_action_that_is_shown_leads_to_a_description_of_its_parameters() {
         }
     }
     assert!(seen >= 4, "{seen}");
+}
+
+/// Without a socket there is no certificate that could be replaced.
+fn nothing_here(template: &str) -> bool {
+    template.ends_with("/HTTPS/Certificates/{certificate}")
 }
 
 fn findings(template: &str, action: &str, body: &Value) -> Vec<validate::Finding> {

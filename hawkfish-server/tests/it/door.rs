@@ -122,6 +122,15 @@ pub(crate) fn password(name: &str) -> String {
 }
 
 impl Sending<'_> {
+    /// As if it came from there.
+    pub(crate) fn coming_from(mut self, address: &str) -> Self {
+        self.request = self.request.extension(hawkfish_server::layers::Peer {
+            address: address.parse().unwrap(),
+            tls: true,
+        });
+        self
+    }
+
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
         self

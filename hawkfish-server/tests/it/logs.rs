@@ -13,18 +13,18 @@ use std::sync::Arc;
 use crate::door::{ACCOUNTS, ADMIN, Answer, Door, SESSIONS, password};
 
 impl Door {
-    fn events(&self) -> String {
+    fn event_log(&self) -> String {
         format!("{}/LogServices/Event", self.system(0))
     }
 
-    fn audit(&self) -> String {
+    fn audit_log(&self) -> String {
         let system = self.system(0);
         let id = system.rsplit('/').next().unwrap();
         format!("/redfish/v1/Managers/{id}/LogServices/Audit")
     }
 
     /// What stands in a log.
-    async fn entries(&self, log: &str) -> Vec<Value> {
+    async fn log_entries(&self, log: &str) -> Vec<Value> {
         let body = self.read(&format!("{log}/Entries")).await.body;
         let members = body["Members"].as_array().unwrap().clone();
         assert_eq!(body["Members@odata.count"], members.len());
@@ -32,19 +32,19 @@ impl Door {
     }
 
     /// The keys of the messages of a log, with their arguments.
-    async fn told(&self, log: &str) -> Vec<String> {
-        let entries = self.entries(log).await;
+    async fn log_told(&self, log: &str) -> Vec<String> {
+        let entries = self.log_entries(log).await;
         entries.iter().map(line).collect()
     }
 
-    async fn reset(&self, kind: &str) -> Answer {
+    async fn switch_power(&self, kind: &str) -> Answer {
         let uri = format!("{}/Actions/ComputerSystem.Reset", self.system(0));
         let body = json!({"ResetType": kind});
         self.send("POST", &uri).admin().json(&body).answer().await
     }
 
     /// Lets time go on, and everything happen that is due.
-    async fn wait(&self, seconds: i64) {
+    async fn pass_time(&self, seconds: i64) {
         use hawkfish_core::clock::Clock as _;
         let end = self.clock.now() + SignedDuration::from_secs(seconds);
         while let Some(next) = self.app.hawkfish().next_due().filter(|next| *next <= end) {
@@ -85,14 +85,14 @@ fn line(entry: &Value) -> String {
 #[tokio::test]
 async fn the_log_of_a_system_tells_what_happened_to_it_and_why() {
     let door = Door::open().await;
-    let log = door.events();
+    let log = door.event_log();
     let system = door.system(0);
-    assert!(door.told(&log).await.is_empty());
+    assert!(door.log_told(&log).await.is_empty());
 
-    door.reset("On").await.ok();
-    door.wait(120).await;
-    door.reset("ForceRestart").await.ok();
-    door.wait(120).await;
+    door.switch_power("On").await.ok();
+    door.pass_time(120).await;
+    door.switch_power("ForceRestart").await.ok();
+    door.pass_time(120).await;
     let insert = format!("{system}/VirtualMedia/Cd/Actions/VirtualMedia.InsertMedia");
     let body = json!({"Image": "http://images.example/folder/installer.iso?key=1"});
     door.send("POST", &insert)
@@ -109,17 +109,17 @@ async fn the_log_of_a_system_tells_what_happened_to_it_and_why() {
         .answer()
         .await
         .ok();
-    door.reset("PowerCycle").await.ok();
-    door.wait(120).await;
+    door.switch_power("PowerCycle").await.ok();
+    door.pass_time(120).await;
     let eject = format!("{system}/VirtualMedia/Cd/Actions/VirtualMedia.EjectMedia");
     door.send("POST", &eject).admin().answer().await.ok();
-    door.reset("GracefulShutdown").await.ok();
-    door.wait(600).await;
+    door.switch_power("GracefulShutdown").await.ok();
+    door.pass_time(600).await;
     // What changes nothing is not told.
-    door.reset("ForceOff").await.ok();
+    door.switch_power("ForceOff").await.ok();
 
     assert_eq!(
-        door.told(&log).await,
+        door.log_told(&log).await,
         [
             "SystemPoweredOn(by a command)",
             "SystemReset(by a command)",
@@ -135,11 +135,11 @@ async fn the_log_of_a_system_tells_what_happened_to_it_and_why() {
     );
     let other = format!("{}/LogServices/Event", door.system(1));
     assert!(
-        door.told(&other).await.is_empty(),
+        door.log_told(&other).await.is_empty(),
         "one system's log tells of another"
     );
 
-    let first = door.entries(&log).await.remove(0);
+    let first = door.log_entries(&log).await.remove(0);
     assert_eq!(first["EntryType"], "Event");
     assert_eq!(first["Severity"], "OK");
     assert_eq!(first["Created"], "2026-01-01T00:00:00Z");
@@ -155,12 +155,12 @@ async fn the_log_of_a_system_tells_what_happened_to_it_and_why() {
 #[tokio::test]
 async fn a_crash_is_told_as_critical() {
     let door = Door::open().await;
-    let log = door.events();
-    door.reset("On").await.ok();
-    door.wait(120).await;
-    door.reset("Nmi").await.ok();
-    door.wait(600).await;
-    let entries = door.entries(&log).await;
+    let log = door.event_log();
+    door.switch_power("On").await.ok();
+    door.pass_time(120).await;
+    door.switch_power("Nmi").await.ok();
+    door.pass_time(600).await;
+    let entries = door.log_entries(&log).await;
     let lines: Vec<String> = entries.iter().map(line).collect();
     assert!(
         lines.contains(&"GuestAsked(it was sent a non-maskable interrupt)".to_owned()),
@@ -177,7 +177,7 @@ async fn a_crash_is_told_as_critical() {
 #[tokio::test]
 async fn the_audit_log_tells_who_did_what_from_where_and_how_it_ended() {
     let door = Door::open().await;
-    let log = door.audit();
+    let log = door.audit_log();
     door.account("ann", "Operator").await;
     let session = door.log_in("ann", &password("ann")).await;
     let token = session.header("x-auth-token").to_owned();
@@ -185,6 +185,7 @@ async fn the_audit_log_tells_who_did_what_from_where_and_how_it_ended() {
     let tag = json!({"AssetTag": "rack 7"});
     door.send("PATCH", &system)
         .token(&token)
+        .coming_from("198.51.100.7")
         .json(&tag)
         .answer()
         .await
@@ -220,7 +221,7 @@ async fn the_audit_log_tells_who_did_what_from_where_and_how_it_ended() {
         .next()
         .unwrap()
         .to_owned();
-    let entries = door.entries(&log).await;
+    let entries = door.log_entries(&log).await;
     let lines: Vec<String> = entries.iter().map(line).collect();
     assert_eq!(
         lines,
@@ -235,6 +236,7 @@ async fn the_audit_log_tells_who_did_what_from_where_and_how_it_ended() {
         ]
     );
     assert_eq!(entries[2]["Username"], "ann");
+    assert_eq!(entries[2]["Originator"], "198.51.100.7");
     assert_eq!(entries[2]["OriginatorType"], "Client");
     assert_eq!(
         entries[2]["Links"]["OriginOfCondition"]["@odata.id"],
@@ -261,7 +263,7 @@ async fn the_audit_log_tells_who_did_what_from_where_and_how_it_ended() {
 #[tokio::test]
 async fn an_account_that_is_locked_is_told_of_once() {
     let door = Door::open().await;
-    let log = door.audit();
+    let log = door.audit_log();
     door.account("ann", "ReadOnly").await;
     let policy = json!({"AccountLockoutThreshold": 3, "AccountLockoutDuration": 600});
     let uri = "/redfish/v1/AccountService";
@@ -276,7 +278,7 @@ async fn an_account_that_is_locked_is_told_of_once() {
             .await
             .refused(401, "AccessUnauthorized");
     }
-    let lines = door.told(&log).await;
+    let lines = door.log_told(&log).await;
     let count = |what: &str| lines.iter().filter(|line| line.starts_with(what)).count();
     assert_eq!(
         (count("LoginRefused(ann"), count("AccountLocked(ann)")),
@@ -288,11 +290,11 @@ async fn an_account_that_is_locked_is_told_of_once() {
 #[tokio::test]
 async fn a_log_can_be_turned_off_cleared_and_its_entries_marked() {
     let door = Door::open().await;
-    let log = door.events();
-    door.reset("On").await.ok();
-    door.wait(60).await;
-    door.reset("ForceOff").await.ok();
-    let entries = door.entries(&log).await;
+    let log = door.event_log();
+    door.switch_power("On").await.ok();
+    door.pass_time(60).await;
+    door.switch_power("ForceOff").await.ok();
+    let entries = door.log_entries(&log).await;
     assert_eq!(entries.len(), 2);
 
     let first = entries[0]["@odata.id"].as_str().unwrap();
@@ -308,7 +310,7 @@ async fn a_log_can_be_turned_off_cleared_and_its_entries_marked() {
         (200, &json!(true))
     );
     assert_eq!(marked.body["Modified"], "2026-01-01T00:01:00Z");
-    assert_eq!(door.entries(&log).await[0]["Resolved"], true);
+    assert_eq!(door.log_entries(&log).await[0]["Resolved"], true);
     let after = door
         .read(&format!("{log}/Entries"))
         .await
@@ -328,8 +330,8 @@ async fn a_log_can_be_turned_off_cleared_and_its_entries_marked() {
         ),
         (&json!(false), &json!("Disabled"))
     );
-    door.reset("On").await.ok();
-    assert_eq!(door.entries(&log).await.len(), 2);
+    door.switch_power("On").await.ok();
+    assert_eq!(door.log_entries(&log).await.len(), 2);
     let on = json!({"ServiceEnabled": true});
     door.send("PATCH", &log)
         .admin()
@@ -347,7 +349,7 @@ async fn a_log_can_be_turned_off_cleared_and_its_entries_marked() {
         .answer()
         .await;
     refused.refused(412, "PreconditionFailed");
-    assert_eq!(door.entries(&log).await.len(), 2);
+    assert_eq!(door.log_entries(&log).await.len(), 2);
     let fresh = json!({"LogEntriesETag": after});
     let cleared = door
         .send("POST", &clear)
@@ -356,14 +358,14 @@ async fn a_log_can_be_turned_off_cleared_and_its_entries_marked() {
         .answer()
         .await;
     assert_eq!(cleared.status, 204, "{cleared:?}");
-    assert!(door.entries(&log).await.is_empty());
+    assert!(door.log_entries(&log).await.is_empty());
     door.send("GET", first)
         .admin()
         .answer()
         .await
         .refused(404, "ResourceMissingAtURI");
-    door.reset("ForceOff").await.ok();
-    let entries = door.entries(&log).await;
+    door.switch_power("ForceOff").await.ok();
+    let entries = door.log_entries(&log).await;
     assert_eq!(line(&entries[0]), "SystemPoweredOff(by a command)");
     assert_ne!(entries[0]["@odata.id"], first, "a number was given twice");
 }
@@ -371,11 +373,11 @@ async fn a_log_can_be_turned_off_cleared_and_its_entries_marked() {
 #[tokio::test]
 async fn entries_are_filtered_and_paged_where_they_stand() {
     let door = Door::open().await;
-    let log = door.events();
+    let log = door.event_log();
     for _ in 0..3 {
-        door.reset("On").await.ok();
-        door.wait(60).await;
-        door.reset("ForceOff").await.ok();
+        door.switch_power("On").await.ok();
+        door.pass_time(60).await;
+        door.switch_power("ForceOff").await.ok();
     }
     let query = |query: &str| format!("{log}/Entries?{query}");
     let on = door
@@ -405,14 +407,14 @@ async fn entries_are_filtered_and_paged_where_they_stand() {
     assert!(origins["Members"][0]["Links"]["OriginOfCondition"]["PowerState"].is_string());
 }
 
-/// A service whose logs hold three entries, and the machines behind it.
-async fn tight(wraps: bool) -> (Door, Arc<SimBackend>) {
+/// A service whose logs hold three entries.
+async fn tight(wraps: bool) -> Door {
     let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
     let rack = SimSettings {
         systems: 2,
         ..SimSettings::default()
     };
-    let machines = SimBackend::new(rack, clock.clone());
+    let rack = SimBackend::new(rack, clock.clone());
     let hf = HawkFish::builder()
         .clock(clock.clone())
         .entropy(Arc::new(SeededEntropy::new(7, "door")))
@@ -422,33 +424,36 @@ async fn tight(wraps: bool) -> (Door, Arc<SimBackend>) {
             most_audit: 3,
             wraps,
         })
-        .host(HostId::parse("sim").unwrap(), machines.clone())
+        .host(HostId::parse("sim").unwrap(), rack.clone())
         .in_memory()
         .start()
         .await
         .unwrap();
     hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
-    let door = Door {
+    Door {
         app: App::new(hf, Options::default()),
         clock,
-    };
-    (door, machines)
+        rack,
+    }
 }
 
 #[tokio::test]
 async fn a_host_that_is_lost_and_back_is_told_of_to_each_of_its_systems_once() {
-    let (door, machines) = tight(true).await;
+    let door = tight(true).await;
     let other = format!("{}/LogServices/Event", door.system(1));
-    machines.lose("the cable is out");
+    door.rack.lose("the cable is out");
     for _ in 0..3 {
-        door.wait(120).await;
+        door.pass_time(120).await;
     }
-    assert_eq!(door.told(&other).await, ["HostLost(sim)"]);
-    machines.find();
-    door.wait(120).await;
-    for log in [door.events(), other] {
-        assert_eq!(door.told(&log).await, ["HostLost(sim)", "HostBack(sim)"]);
-        assert_eq!(door.entries(&log).await[0]["Severity"], "Critical");
+    assert_eq!(door.log_told(&other).await, ["HostLost(sim)"]);
+    door.rack.find();
+    door.pass_time(120).await;
+    for log in [door.event_log(), other] {
+        assert_eq!(
+            door.log_told(&log).await,
+            ["HostLost(sim)", "HostBack(sim)"]
+        );
+        assert_eq!(door.log_entries(&log).await[0]["Severity"], "Critical");
     }
 }
 
@@ -458,18 +463,18 @@ async fn a_full_log_does_what_its_policy_says() {
         (true, "WrapsWhenFull", ["4", "5", "6"]),
         (false, "NeverOverWrites", ["1", "2", "3"]),
     ] {
-        let (door, _) = tight(wraps).await;
-        let log = door.events();
+        let door = tight(wraps).await;
+        let log = door.event_log();
         for _ in 0..3 {
-            door.reset("On").await.ok();
-            door.wait(60).await;
-            door.reset("ForceOff").await.ok();
+            door.switch_power("On").await.ok();
+            door.pass_time(60).await;
+            door.switch_power("ForceOff").await.ok();
         }
         let service = door.read(&log).await.body;
         assert_eq!(service["OverWritePolicy"], policy);
         assert_eq!(service["MaxNumberOfRecords"], 3);
         assert_eq!(service["Overflow"], true);
-        let entries = door.entries(&log).await;
+        let entries = door.log_entries(&log).await;
         let ids: Vec<&str> = entries
             .iter()
             .map(|entry| entry["Id"].as_str().unwrap())
@@ -478,8 +483,8 @@ async fn a_full_log_does_what_its_policy_says() {
         let clear = format!("{log}/Actions/LogService.ClearLog");
         door.send("POST", &clear).admin().answer().await.ok();
         assert_eq!(door.read(&log).await.body["Overflow"], false);
-        door.reset("On").await.ok();
-        assert_eq!(door.entries(&log).await.len(), 1);
+        door.switch_power("On").await.ok();
+        assert_eq!(door.log_entries(&log).await.len(), 1);
     }
 }
 
@@ -487,7 +492,7 @@ async fn a_full_log_does_what_its_policy_says() {
 async fn who_runs_systems_sees_to_their_logs_and_not_to_the_audit() {
     let door = Door::open().await;
     door.account("op", "Operator").await;
-    for (log, allowed) in [(door.events(), true), (door.audit(), false)] {
+    for (log, allowed) in [(door.event_log(), true), (door.audit_log(), false)] {
         let clear = format!("{log}/Actions/LogService.ClearLog");
         let answer = door
             .send("POST", &clear)
