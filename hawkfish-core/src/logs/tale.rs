@@ -72,7 +72,9 @@ fn power_tale(
     } else if *cause == Cause::Crashed && !(before.crashed && *power == Power::Paused) {
         told.push(What::Crashed);
     } else if *cause == Cause::Reset && now.power != Power::Off {
-        told.push(What::Reset(why));
+        if why == Why::Command || !is_same_reset(before, now) {
+            told.push(What::Reset(why));
+        }
     } else if now.power == Power::Paused && *power != Power::Paused {
         told.push(What::Paused(why));
     } else if *power == Power::Paused && matches!(now.power, Power::On | Power::PoweringOn) {
@@ -81,6 +83,15 @@ fn power_tale(
     // Of what stopped and started in between, that it started is still to be told.
     if !matches!(cause, Cause::Shutdown | Cause::Stopped) {
         *power = now.power;
+    }
+}
+
+/// Whether a reset is but the echo of one that was told: QEMU tells of several where firmware resets the machine once more on its way.
+fn is_same_reset(before: &Machine, now: &Machine) -> bool {
+    const ECHO: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+    match (before.last_reset, now.last_reset) {
+        (Some(before), Some(now)) => now.duration_since(before) < ECHO,
+        _ => false,
     }
 }
 
@@ -176,10 +187,15 @@ mod tests {
     fn told(from: Power, happens: &[(Cause, Power)], doing: Option<Doing>) -> Vec<What> {
         let mut before = machine(from);
         let mut power = from;
+        let mut clock: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let mut all = Vec::new();
         for (cause, then) in happens {
             let mut now = before.clone();
             now.power = *then;
+            if *cause == Cause::Reset {
+                clock += jiff::SignedDuration::from_secs(60);
+                now.last_reset = Some(clock);
+            }
             all.extend(tale(&mut power, &before, &now, cause, doing, None));
             before = now;
         }
@@ -267,6 +283,20 @@ mod tests {
                 "{from:?} {happens:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_echo_of_a_reset_is_no_other_reset() {
+        let at = |second: i64| jiff::Timestamp::from_second(second).unwrap();
+        let reset = |first: i64, second: i64| {
+            let mut before = machine(Power::On);
+            before.last_reset = Some(at(first));
+            let mut now = before.clone();
+            now.last_reset = Some(at(second));
+            tale(&mut Power::On, &before, &now, &Cause::Reset, None, None)
+        };
+        assert_eq!(reset(100, 101), []);
+        assert_eq!(reset(100, 103), [What::Reset(Why::Guest)]);
     }
 
     #[test]

@@ -136,6 +136,11 @@ impl Privileges {
     pub const COMPONENTS: Self = Self::writes(&[Privilege::ConfigureComponents]);
     /// The manager and the service itself.
     pub const MANAGER: Self = Self::writes(&[Privilege::ConfigureManager]);
+    /// Certificates: who reads them learns whom the manager trusts.
+    pub const CERTIFICATES: Self = Self {
+        get: &[Privilege::ConfigureManager],
+        ..Self::MANAGER
+    };
     /// Accounts.
     pub const USERS: Self = Self::writes(&[Privilege::ConfigureUsers]);
 }

@@ -27,7 +27,7 @@ pub(crate) const HTTPS_COLLECTION: Resource = Resource {
             Ok(Content::collection(rq, "HTTPS certificates", [ID]))
         })
     }),
-    privileges: Privileges::MANAGER,
+    privileges: Privileges::CERTIFICATES,
     ..Resource::NONE
 };
 
@@ -48,7 +48,7 @@ pub(crate) const HTTPS: Resource = Resource {
             needs: None,
         },
     ],
-    privileges: Privileges::MANAGER,
+    privileges: Privileges::CERTIFICATES,
     ..Resource::NONE
 };
 

@@ -48,7 +48,7 @@ pub(crate) const LOCATIONS: Resource = Resource {
     uri: LOCATIONS_URI,
     entity: "CertificateLocations",
     get: Some(|rq| Box::pin(locations(rq))),
-    privileges: Privileges::MANAGER,
+    privileges: Privileges::CERTIFICATES,
     ..Resource::NONE
 };
 

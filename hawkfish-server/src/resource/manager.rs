@@ -31,6 +31,7 @@ pub(crate) const COLLECTION: Resource = Resource {
         })
     }),
     version: Some(|rq| Ok(rq.hf.inventory().membership())),
+    privileges: Privileges::MANAGER,
     ..Resource::NONE
 };
 

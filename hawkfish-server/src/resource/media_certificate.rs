@@ -28,7 +28,7 @@ const COLLECTION: Resource = Resource {
         })
     }),
     create: Some(|rq| Box::pin(create(rq))),
-    privileges: Privileges::MANAGER,
+    privileges: Privileges::CERTIFICATES,
     ..Resource::NONE
 };
 
@@ -37,7 +37,7 @@ const RESOURCE: Resource = Resource {
     entity: "Certificate",
     get: Some(|rq| Box::pin(read(rq))),
     delete: Some(|rq| Box::pin(delete(rq))),
-    privileges: Privileges::MANAGER,
+    privileges: Privileges::CERTIFICATES,
     ..Resource::NONE
 };
 

@@ -5,7 +5,7 @@ use hawkfish_redfish::model::service_root::{
 };
 use hawkfish_redfish::query::MAX_LEVELS;
 
-use crate::catalog::{Content, Resource, Rq, Verb};
+use crate::catalog::{Content, Privileges, Resource, Rq, Verb};
 use crate::problem::Problem;
 
 /// The URI as it is shown; the one without the slash leads here, too.
@@ -17,6 +17,7 @@ pub const RESOURCE: Resource = Resource {
     entity: "ServiceRoot",
     get: Some(|rq| Box::pin(read(rq))),
     open: &[Verb::Get],
+    privileges: Privileges::MANAGER,
     version: Some(|_| Ok(0)),
     ..Resource::NONE
 };

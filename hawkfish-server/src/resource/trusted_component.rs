@@ -6,7 +6,7 @@ use hawkfish_redfish::model::trusted_component::{Links, TrustedComponent, Truste
 use hawkfish_redfish::model::{OdataId, Prop};
 
 use super::parts;
-use crate::catalog::{Content, Resource, Rq};
+use crate::catalog::{Content, Privileges, Resource, Rq};
 use crate::problem::Problem;
 
 /// The one trusted component that a system may have.
@@ -24,6 +24,7 @@ pub(crate) const COLLECTION: Resource = Resource {
         })
     }),
     version: Some(parts::version),
+    privileges: Privileges::MANAGER,
     ..Resource::NONE
 };
 
@@ -33,6 +34,7 @@ pub(crate) const RESOURCE: Resource = Resource {
     entity: "TrustedComponent",
     get: Some(|rq| Box::pin(read(rq))),
     version: Some(parts::version),
+    privileges: Privileges::MANAGER,
     ..Resource::NONE
 };
 

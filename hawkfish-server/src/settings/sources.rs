@@ -15,6 +15,8 @@ pub(super) fn variable(name: &str) -> String {
 fn command() -> Command {
     let mut command = Command::new("hawkfish-server")
         .version(env!("CARGO_PKG_VERSION"))
+        // One line for each flag, however long.
+        .term_width(0)
         .about("Redfish in front of virtual machines, real and simulated.")
         .after_help("Each flag can also be set in the environment, and without its dashes in the file given by --config. Flags win over the environment, which wins over the file.");
     for key in KEYS {

@@ -72,6 +72,7 @@ pub(crate) async fn instances(
     door: &Door,
     real: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, String> {
+    door.furnish().await;
     door.account("bystander", "ReadOnly").await;
     assert_eq!(door.log_in(ADMIN.0, ADMIN.1).await.status, 201);
     let bystander = crate::door::password("bystander");
@@ -88,6 +89,11 @@ pub(crate) async fn instances(
         .answer()
         .await;
     assert_eq!(inserted.status, 204, "{inserted:?}");
+
+    let reset = format!("{}/Actions/ComputerSystem.Reset", door.system(0));
+    let on = json!({"ResetType": "On"});
+    let answer = door.send("POST", &reset).admin().json(&on).answer().await;
+    assert_eq!(answer.status, 204, "{answer:?}");
 
     let seen = crawl(door).await;
     templates()

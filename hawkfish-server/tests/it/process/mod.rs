@@ -24,6 +24,8 @@ mod guest_firmware;
 #[cfg(feature = "libvirt")]
 mod guest_hardware;
 #[cfg(feature = "libvirt")]
+mod guest_logs;
+#[cfg(feature = "libvirt")]
 mod guest_media;
 #[cfg(feature = "libvirt")]
 mod guest_storage;
