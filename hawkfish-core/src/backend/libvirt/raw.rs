@@ -492,6 +492,11 @@ unsafe fn take(param: &sys::_virTypedParameter, told: &mut Told) {
     told.numbers.insert(name, number);
 }
 
+unsafe extern "C" {
+    /// The C library's, with which libvirt makes the lists that it gives away.
+    fn free(list: *mut c_void);
+}
+
 /// The addresses that a host's own networks have given to the network interfaces of a domain, each with the hardware address. The emulator is not asked, nor
 /// is the guest.
 pub(super) fn leases(domain: &Domain) -> Result<Vec<(String, IpAddr)>, Error> {
