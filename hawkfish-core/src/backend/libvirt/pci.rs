@@ -65,7 +65,7 @@ pub(super) fn address(doc: &Doc, node: Node) -> Option<PciAddress> {
 }
 
 /// What kind of controller stands behind each bus, by its number.
-fn buses<'a>(doc: &'a Doc, devices: Node) -> BTreeMap<u8, &'a str> {
+fn buses(doc: &Doc, devices: Node) -> BTreeMap<u8, &str> {
     doc.children(devices, "controller")
         .filter(|&node| doc.attr(node, "type") == Some("pci"))
         .filter_map(|node| {
