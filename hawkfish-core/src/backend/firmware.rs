@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 macro_rules! named {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $member:ident,)* }) => {
@@ -237,6 +239,40 @@ pub struct Setting {
 pub struct Firmware {
     /// What can be set, in the order of [`Knob::ALL`]. What this machine does not have is not in it.
     pub settings: Vec<Setting>,
+    /// The keys of secure boot, where they can be read. They are not kept.
+    #[serde(skip)]
+    pub keys: Option<Arc<Keys>>,
+}
+
+/// The keys of secure boot, by the name of their database: `PK`, `KEK`, `db`, `dbx`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// What is in each.
+    pub databases: BTreeMap<String, Vec<Key>>,
+}
+
+/// Something that a database of secure boot holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What it is.
+    pub kind: KeyKind,
+    /// Who put it there.
+    pub owner: Uuid,
+    /// The thing itself: a certificate in DER, a digest, a modulus.
+    pub data: Arc<[u8]>,
+}
+
+/// What a database of secure boot can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// A certificate.
+    X509,
+    /// The SHA-256 digest of a program.
+    Sha256,
+    /// A public key of RSA with 2048 bits.
+    Rsa2048,
+    /// Something else, by the type that the UEFI specification gives it.
+    Other(Uuid),
 }
 
 impl Firmware {

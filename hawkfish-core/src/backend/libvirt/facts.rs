@@ -36,6 +36,8 @@ pub(super) struct Facts {
     hardware: Arc<Hardware>,
     pub storage: storage::Told,
     pub knobs: Vec<knobs::Known>,
+    /// Where its UEFI variables lie, if it has any: by its word, or by libvirt's own choice.
+    pub nvram: Option<String>,
 }
 
 /// A file that holds what the guest writes to its first serial port.
@@ -114,6 +116,7 @@ impl Facts {
             hardware: Arc::new(hardware::read(doc)),
             storage: storage::read(doc),
             knobs: knobs::read(doc, &make, around.offers),
+            nvram: firmware::nvram(doc),
         }
     }
 

@@ -190,6 +190,21 @@ fn other_store(path: &str, secure: bool) -> String {
     }
 }
 
+/// Where the system's libvirt puts variables of which nothing is said (`qemuDomainNVRAMPathFormat`).
+pub(super) fn usual_nvram(doc: &Doc) -> Option<String> {
+    let name = doc.child_string(doc.top(), "name")?;
+    Some(format!("/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"))
+}
+
+/// Where the variables of a domain that starts by UEFI lie.
+pub(super) fn nvram(doc: &Doc) -> Option<String> {
+    if mode(doc) == BootMode::Legacy {
+        return None;
+    }
+    let said = doc.path(&["os", "nvram"]).and_then(|node| doc.string(node));
+    said.or_else(|| usual_nvram(doc))
+}
+
 /// Lets libvirt choose a UEFI.
 fn choose(doc: &mut Doc, os: Node, secure: bool) {
     doc.set_attr(os, "firmware", "efi");

@@ -23,7 +23,7 @@ use super::session::Session;
 use super::stats::Samples;
 use super::storage::Blocks;
 use super::{Driver, LibvirtSettings};
-use crate::backend::{Change, HostFacts, Machine, MachineKey};
+use crate::backend::{Change, HostFacts, Keys, Machine, MachineKey};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -90,6 +90,8 @@ pub(super) struct Picture {
     pub pool: Option<String>,
     pub changes: VecDeque<Change>,
     pub offers: BTreeMap<Make, Offers>,
+    /// Keys of secure boot, with the file that they are from and when that was written.
+    pub keys: HashMap<MachineKey, (String, std::time::SystemTime, Option<Arc<Keys>>)>,
     /// The machine up to which definitions were last read again.
     pub looked_up_to: Option<MachineKey>,
 }
@@ -130,6 +132,7 @@ impl Host {
                 pool: None,
                 changes: VecDeque::new(),
                 offers: BTreeMap::new(),
+                keys: HashMap::new(),
                 looked_up_to: None,
             }),
             stirred: Condvar::new(),

@@ -231,6 +231,7 @@ pub(super) fn firmware(config: &[Known], live: Option<&[Known]>) -> Firmware {
                 takes: known.takes,
             })
             .collect(),
+        keys: None,
     }
 }
 

@@ -17,8 +17,8 @@ use super::host::{Entry, Host};
 use super::line::Line;
 use super::raw::{self, State as DomainState};
 use super::xml::Doc;
-use super::{Driver, fault};
-use crate::backend::{Cause, Change, Machine, MachineKey, Power};
+use super::{Driver, fault, varstore};
+use crate::backend::{Cause, Change, Keys, Machine, MachineKey, Power};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Definitions read again at each look, because some changes come without an event (autostart, `attach-device --config`).
@@ -152,6 +152,9 @@ impl Host {
         if parts.live.is_some() {
             self.add_leases(key, &mut machine);
         }
+        if let Some(keys) = self.keys(key, &parts) {
+            Arc::make_mut(&mut machine.firmware).keys = Some(keys);
+        }
         Entry {
             state: parts.state,
             config: parts.config,
@@ -202,6 +205,26 @@ impl Host {
         };
         self.picture().offers.insert(make.clone(), offers);
         with(offers)
+    }
+
+    /// The keys in the UEFI variables of a machine, where these are files of ours to read. They are read again when they have changed.
+    fn keys(&self, key: MachineKey, parts: &Parts) -> Option<Arc<Keys>> {
+        if self.driver() != Driver::Qemu || !self.settings.is_local() {
+            return None;
+        }
+        let facts = parts.live.as_ref().unwrap_or(&parts.config);
+        let path = facts.nvram.as_deref()?;
+        let written = std::fs::metadata(path).ok()?.modified().ok()?;
+        if let Some((known, at, keys)) = self.picture().keys.get(&key)
+            && (known.as_str(), *at) == (path, written)
+        {
+            return keys.clone();
+        }
+        let file = std::fs::read(path).ok()?;
+        let keys = varstore::keys(&file).map(Arc::new);
+        let seen = (path.to_owned(), written, keys.clone());
+        self.picture().keys.insert(key, seen);
+        keys
     }
 
     /// How a domain stands now. A domain that is not there any more leaves the picture.

@@ -39,6 +39,7 @@ mod sizes;
 mod slot;
 mod stats;
 mod storage;
+mod varstore;
 #[cfg(test)]
 mod tests;
 mod volume;

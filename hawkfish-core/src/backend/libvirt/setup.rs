@@ -202,11 +202,8 @@ impl Host {
         } else {
             None
         };
-        let nvram = in_use.or_else(|| {
-            let name = doc.child_string(doc.top(), "name")?;
-            // Where the system's libvirt puts them (`qemuDomainNVRAMPathFormat`); where they lie does not show before the machine runs.
-            Some(format!("/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"))
-        });
+        // Where they lie does not show before the machine runs.
+        let nvram = in_use.or_else(|| firmware::usual_nvram(doc));
         knobs::edit(doc, &facts, &setup.knobs, offers, nvram.as_deref())
     }
 

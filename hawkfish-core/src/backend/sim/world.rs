@@ -10,6 +10,7 @@ use super::boot::Config;
 use super::console::{Console, Speaker, What};
 use super::hardware::Kit;
 use super::identity::Identity;
+use super::knobs;
 use super::machine::{Action, Event, Life, Millis, Moment};
 use super::profile::{Guest, Profile};
 use super::stats::{self, Measured};
@@ -85,7 +86,12 @@ impl World {
             identity: Identity::new(seed, name),
             delivered: profiles
                 .iter()
-                .map(|profile| Arc::new(Config::new(profile).settings(profile)))
+                .map(|profile| {
+                    Arc::new(Firmware {
+                        keys: knobs::keys(profile).map(Arc::new),
+                        ..Config::new(profile).settings(profile)
+                    })
+                })
                 .collect(),
             kits: profiles.iter().map(|profile| Kit::of(profile)).collect(),
             profiles,
@@ -337,7 +343,11 @@ impl World {
             firmware: if sim.config.is_as_delivered(profile) {
                 Arc::clone(&self.delivered[sim.number as usize % self.delivered.len()])
             } else {
-                Arc::new(sim.config.settings(profile))
+                let delivered = &self.delivered[sim.number as usize % self.delivered.len()];
+                Arc::new(Firmware {
+                    keys: delivered.keys.clone(),
+                    ..sim.config.settings(profile)
+                })
             },
         }
     }
