@@ -13,6 +13,9 @@ use crate::client::{self, Load, Measured, Shot, Until, Wire};
 /// Password of the one account.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
+/// Every system in one answer.
+pub(crate) const EXPANDED: &str = "/redfish/v1/Systems?$expand=.";
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -41,6 +44,7 @@ pub(crate) struct Constant {
 pub(crate) struct Constants {
     pub(crate) system: Constant,
     pub(crate) systems: Constant,
+    pub(crate) expanded: Constant,
     pub(crate) reset: Constant,
 }
 
@@ -145,6 +149,37 @@ impl Server {
         members.iter().filter_map(uri).collect()
     }
 
+    /// Every URI that the root leads to, of one system alone.
+    pub(crate) fn tree(&self, token: &str, system: &str) -> Vec<String> {
+        let id = system.rsplit('/').next().expect("a URI");
+        let elsewhere = |uri: &str| {
+            ["Systems", "Chassis", "Managers"].iter().any(|set| {
+                let member = uri
+                    .strip_prefix("/redfish/v1/")
+                    .and_then(|uri| uri.strip_prefix(set));
+                let member = member.and_then(|uri| uri.strip_prefix('/'));
+                member.is_some_and(|member| member.split('/').next() != Some(id))
+            })
+        };
+        let mut wire = Wire::open(self.address);
+        let mut seen = vec!["/redfish/v1".to_owned()];
+        let mut at = 0;
+        while let Some(uri) = seen.get(at) {
+            at += 1;
+            let (_, body) = wire.whole(&Shot::get(uri, token));
+            // Documents that are no resources lead nowhere.
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let mut found = Vec::new();
+            links(&body, &mut found);
+            for uri in found {
+                if !elsewhere(&uri) && !seen.contains(&uri) {
+                    seen.push(uri);
+                }
+            }
+        }
+        seen
+    }
+
     /// What a bare server is to answer: what this one does.
     pub(crate) fn constants(&self, token: &str, system: &str) -> Constants {
         let mut wire = Wire::open(self.address);
@@ -160,6 +195,7 @@ impl Server {
         let constants = Constants {
             system: of(&Shot::get(system, token)),
             systems: of(&Shot::get("/redfish/v1/Systems", token)),
+            expanded: of(&Shot::get(EXPANDED, token)),
             reset: of(&Shot::reset(system, "On", token)),
         };
         of(&Shot::reset(system, "ForceOff", token));
@@ -188,6 +224,25 @@ impl Server {
         let (latencies, took) = client::fire(self.address, &load);
         let cpu = self.cpu() - before;
         Measured::of(latencies, took, cpu)
+    }
+}
+
+/// The resources that a body links to.
+fn links(body: &serde_json::Value, found: &mut Vec<String>) {
+    match body {
+        serde_json::Value::Object(object) => {
+            for (name, value) in object {
+                match value.as_str().filter(|_| name == "@odata.id") {
+                    Some(uri) if !uri.contains('#') => {
+                        found.push(uri.trim_end_matches('/').to_owned())
+                    }
+                    Some(_) => {}
+                    None => links(value, found),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| links(item, found)),
+        _ => {}
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::client::{Measured, Shot, Until};
-use crate::control::{Answer, Kind, Order, Server};
+use crate::control::{Answer, EXPANDED, Kind, Order, Server};
 
 /// As in the server itself.
 #[global_allocator]
@@ -88,7 +88,9 @@ fn compare(wanted: &Wanted) {
     let hawkfish = Server::start(Kind::HawkFish, wanted.systems);
     let token = hawkfish.log_in();
     let systems = hawkfish.systems(&token);
-    let cases: Vec<Case> = cases(&token, &systems, wanted)
+    let tree = hawkfish.tree(&token, &systems[0]);
+    eprintln!("load: {} URIs in the tree of one system", tree.len());
+    let cases: Vec<Case> = cases(&token, &systems, &tree, wanted)
         .into_iter()
         .filter(|case| {
             wanted
@@ -148,7 +150,7 @@ fn commits(servers: &mut BTreeMap<Kind, Server>, wanted: &Wanted) {
     }
 }
 
-fn cases(token: &str, systems: &[String], wanted: &Wanted) -> Vec<Case> {
+fn cases(token: &str, systems: &[String], tree: &[String], wanted: &Wanted) -> Vec<Case> {
     let get = |uri: &str| Shot::get(uri, token);
     let system = |at: usize| vec![get(&systems[at % systems.len()])];
     let reset = |at: usize| {
@@ -169,6 +171,8 @@ fn cases(token: &str, systems: &[String], wanted: &Wanted) -> Vec<Case> {
     let many = |of: &dyn Fn(usize) -> Vec<Shot>| (0..MANY).map(of).collect::<Vec<_>>();
     let all = || vec![systems.iter().map(|uri| get(uri)).collect::<Vec<_>>()];
     let collection = |_| vec![get("/redfish/v1/Systems")];
+    let expanded = || vec![get(EXPANDED)];
+    let walk = || tree.iter().map(|uri| get(uri)).collect::<Vec<_>>();
     let called = |case: Case| Case {
         in_process: true,
         ..case
@@ -191,6 +195,14 @@ fn cases(token: &str, systems: &[String], wanted: &Wanted) -> Vec<Case> {
         tcp("GET Systems, 1 connection", vec![collection(0)], time),
         tcp("GET Systems, 256 connections", many(&collection), time),
         called(tcp("GET Systems, in process", vec![collection(0)], time)),
+        tcp("GET Systems expanded, 1 connection", vec![expanded()], time),
+        called(tcp(
+            "GET Systems expanded, in process",
+            vec![expanded()],
+            time,
+        )),
+        tcp("walk of a tree, 1 connection", vec![walk()], time),
+        called(tcp("walk of a tree, in process", vec![walk()], time)),
         tcp("Reset, 1 connection", vec![reset(0)], time),
         tcp("Reset, 256 connections", many(&reset), time),
         called(tcp("Reset, in process", vec![reset(0)], time)),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::RawQuery;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
@@ -101,6 +102,7 @@ type Answers = Arc<OnceLock<Prepared>>;
 struct Prepared {
     system: (HeaderMap, Bytes),
     systems: (HeaderMap, Bytes),
+    expanded: (HeaderMap, Bytes),
     reset: (HeaderMap, Bytes),
 }
 
@@ -116,6 +118,7 @@ impl Prepared {
         Self {
             system: one(constants.system),
             systems: one(constants.systems),
+            expanded: one(constants.expanded),
             reset: one(constants.reset),
         }
     }
@@ -141,10 +144,16 @@ impl Side {
         let (ok, done) = (StatusCode::OK, StatusCode::NO_CONTENT);
         let reset = "/redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset";
         let router = Router::new()
-            .route(
-                "/redfish/v1/Systems",
-                get(known(&answers, |p| &p.systems, ok)),
-            )
+            .route("/redfish/v1/Systems", {
+                let plain = known(&answers, |p| &p.systems, ok);
+                let expanded = known(&answers, |p| &p.expanded, ok);
+                get(move |RawQuery(query): RawQuery| async move {
+                    match query {
+                        None => plain().await,
+                        Some(_) => expanded().await,
+                    }
+                })
+            })
             .route(
                 "/redfish/v1/Systems/{system}",
                 get(known(&answers, |p| &p.system, ok)),
@@ -154,6 +163,8 @@ impl Side {
                 // It takes the body in as every service must.
                 post(move |_: Bytes| handler())
             });
+        // Whatever else there is: a resource of the size of a system.
+        let router = router.fallback(known(&answers, |p| &p.system, ok));
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("no delay"));
         let serving = router.clone();
         tokio::spawn(async move { axum::serve(listener, serving).await });
