@@ -81,7 +81,8 @@ fn described(name: &str, status: &IfOperStatus) -> Interface {
     Interface {
         name: name.to_owned(),
         mac: read("address")
-            .filter(|mac| mac.len() == 17)
+            // A loopback interface has none, and says so with zeros.
+            .filter(|mac| mac.len() == 17 && mac != "00:00:00:00:00:00")
             .map(|mac| mac.to_ascii_uppercase()),
         mtu: read("mtu").and_then(|mtu| mtu.parse().ok()),
         is_up: match status {
@@ -207,6 +208,7 @@ mod tests {
                 .addresses
                 .contains(&(Ipv4Addr::LOCALHOST.into(), 8))
         );
+        assert_eq!(local[0].mac, None);
         let elsewhere = Ipv4Addr::new(127, 9, 8, 7);
         let local = of_this_machine(Some(elsewhere.into())).unwrap();
         assert_eq!(local[0].addresses[0], (elsewhere.into(), 8));

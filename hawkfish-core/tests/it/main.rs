@@ -12,6 +12,7 @@ mod libvirt;
 mod libvirt_disks;
 mod jobs;
 mod bios;
+mod managers;
 mod media;
 mod media_authorities;
 mod rig;

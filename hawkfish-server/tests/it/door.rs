@@ -11,7 +11,9 @@ use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::entropy::SeededEntropy;
 use hawkfish_core::id::HostId;
-use hawkfish_server::{App, HawkFish, Options};
+use hawkfish_server::app::Reach;
+use hawkfish_server::settings::TlsChoice;
+use hawkfish_server::{App, HawkFish, Options, tls};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -72,6 +74,24 @@ impl Door {
         hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
         let app = App::new(hf, options);
         Self { app, clock, rack }
+    }
+
+    /// Has the service be like one that listens and is used: with a certificate of its own, and that of an authority in a slot.
+    pub(crate) async fn furnish(&self) {
+        let dir = tempfile::tempdir().unwrap();
+        let here: std::net::SocketAddr = "127.0.0.1:8443".parse().unwrap();
+        let tls = tls::load(&TlsChoice::SelfSigned, dir.path(), here.ip()).unwrap();
+        let identity = tls.unwrap().identity;
+        let text = identity.in_use().pem();
+        self.app.reached(Reach {
+            https: Some(here),
+            identity: Some(identity),
+            ..Reach::default()
+        });
+        let slot = format!("{}/VirtualMedia/Cd/Certificates", self.system(0));
+        let body = json!({"CertificateString": text, "CertificateType": "PEM"});
+        let made = self.send("POST", &slot).admin().json(&body).answer().await;
+        assert_eq!(made.status, 201, "{made:?}");
     }
 
     /// The URI of the n-th system.
