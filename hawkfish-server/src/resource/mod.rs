@@ -60,6 +60,7 @@ mod schedule;
 pub mod security_policy;
 pub mod sensor;
 pub mod secure_boot;
+pub mod secure_boot_database;
 pub mod service_root;
 pub mod session;
 pub mod session_service;
@@ -110,6 +111,12 @@ pub const ALL: &[&Resource] = &[
     &bios::RESOURCE,
     &bios::SETTINGS,
     &secure_boot::RESOURCE,
+    &secure_boot_database::COLLECTION,
+    &secure_boot_database::RESOURCE,
+    &secure_boot_database::CERTIFICATES,
+    &secure_boot_database::CERTIFICATE,
+    &secure_boot_database::SIGNATURES,
+    &secure_boot_database::SIGNATURE,
     &boot_option::COLLECTION,
     &boot_option::RESOURCE,
     &virtual_media::SYSTEM_COLLECTION,

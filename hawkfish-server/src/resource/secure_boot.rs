@@ -6,10 +6,10 @@ use hawkfish_core::backend::{BootMode, Knob, KnobValue, Power, Word};
 use hawkfish_core::bios::ApplyTime;
 use hawkfish_core::error::{Conflict, Error, Invalid};
 use hawkfish_core::inventory::System;
-use hawkfish_redfish::model::Prop;
 use hawkfish_redfish::model::secure_boot::{
     SecureBoot, SecureBootCurrentBootType, SecureBootModeType, SecureBootPatch,
 };
+use hawkfish_redfish::model::{OdataId, Prop};
 
 use crate::catalog::{Content, Outcome, Resource, Rq};
 use crate::problem::Problem;
@@ -58,6 +58,8 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             Some(true) => Prop::Value(SecureBootModeType::UserMode),
             _ => Prop::Absent,
         },
+        secure_boot_databases: (system.machine.firmware.keys.is_some())
+            .then(|| OdataId::new(format!("{}/SecureBootDatabases", rq.uri()))),
         ..SecureBoot::default()
     })
 }

@@ -432,3 +432,51 @@ async fn secure_boot_is_enabled_from_the_next_boot_on() {
         "Disabled"
     );
 }
+
+#[tokio::test]
+async fn the_databases_of_secure_boot_are_shown_with_what_is_in_them() {
+    let door = Door::open().await;
+    let system = small(&door).await;
+    let link = door.read(&format!("{system}/SecureBoot")).await.body["SecureBootDatabases"].clone();
+    let databases = door.read(link["@odata.id"].as_str().unwrap()).await.body;
+    let databases = databases["Members"].as_array().unwrap();
+    let mut seen = BTreeMap::new();
+    for database in databases {
+        let database = door
+            .read(database["@odata.id"].as_str().unwrap())
+            .await
+            .body;
+        assert_eq!(database["DatabaseId"], database["Id"]);
+        let signatures = database["Signatures"]["@odata.id"].as_str().unwrap();
+        let signatures = door.read(signatures).await.body["Members"].clone();
+        for signature in signatures.as_array().unwrap() {
+            let signature = door
+                .read(signature["@odata.id"].as_str().unwrap())
+                .await
+                .body;
+            assert_eq!(signature["SignatureTypeRegistry"], "UEFI");
+            let kind = signature["SignatureType"].as_str().unwrap().to_owned();
+            let text = signature["SignatureString"].as_str().unwrap().to_owned();
+            let length = if kind == "EFI_CERT_SHA256_GUID" {
+                64
+            } else {
+                512
+            };
+            assert_eq!(text.len(), length, "{signature}");
+            assert!(
+                seen.insert(text, database["Id"].clone()).is_none(),
+                "each is another"
+            );
+        }
+        let certificates = database["Certificates"]["@odata.id"].as_str().unwrap();
+        door.read(certificates).await;
+        let missing = format!("{certificates}/1");
+        let answer = door.send("GET", &missing).admin().answer().await;
+        answer.refused(404, "ResourceMissingAtURI");
+    }
+    let count = |name: &str| seen.values().filter(|id| **id == name).count();
+    assert_eq!(
+        [count("PK"), count("KEK"), count("db"), count("dbx")],
+        [1, 1, 4, 6]
+    );
+}
