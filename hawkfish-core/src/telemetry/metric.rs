@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Place, Quantity, Stats};
+use crate::backend::{DiskStats, Place, Quantity, Stats};
 
 /// Something that can be reported of every system that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,11 +19,17 @@ pub enum Metric {
     Temperature,
     /// What a sensor reads, in its unit; one for each sensor.
     SensorReading,
+    /// What was read from a drive since the start, KiB; one for each drive.
+    DriveRead,
+    /// What was written to a drive since the start, KiB; one for each drive.
+    DriveWritten,
 }
 
 impl Metric {
     /// Every metric, in the order of their names.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
+        Self::DriveRead,
+        Self::DriveWritten,
         Self::EnergyConsumption,
         Self::MemoryUtilization,
         Self::PowerConsumption,
@@ -42,6 +48,8 @@ impl Metric {
             Self::EnergyConsumption => "EnergyConsumption",
             Self::Temperature => "Temperature",
             Self::SensorReading => "SensorReading",
+            Self::DriveRead => "DriveRead",
+            Self::DriveWritten => "DriveWritten",
         }
     }
 
@@ -54,7 +62,10 @@ impl Metric {
     /// Whether a system has several of it, told apart by name.
     #[must_use]
     pub fn has_instances(self) -> bool {
-        self == Self::SensorReading
+        matches!(
+            self,
+            Self::SensorReading | Self::DriveRead | Self::DriveWritten
+        )
     }
 
     /// What a system has of it, by the names of the instances. Nothing where it is not known.
@@ -72,12 +83,21 @@ impl Metric {
                 .iter()
                 .filter_map(|sensor| Some((Some(sensor.id.clone()), sensor.reading?)))
                 .collect(),
+            Self::DriveRead => drives(stats, |disk| disk.read_bytes),
+            Self::DriveWritten => drives(stats, |disk| disk.written_bytes),
         }
     }
 }
 
 fn reading(stats: &Stats, place: Place, quantity: Quantity) -> Option<f64> {
     stats.sensor_at(place, quantity)?.reading
+}
+
+fn drives(stats: &Stats, bytes: fn(&DiskStats) -> u64) -> Vec<(Option<String>, f64)> {
+    let disks = stats.disks.iter();
+    disks
+        .map(|disk| (Some(disk.id.clone()), (bytes(disk) / 1024) as f64))
+        .collect()
 }
 
 /// A share of 0 to 1 as percent, to a tenth.

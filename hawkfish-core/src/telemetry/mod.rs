@@ -125,6 +125,11 @@ fn defaults(now: Timestamp) -> Vec<Definition> {
             &[Metric::PowerConsumption, Metric::EnergyConsumption],
         ),
         one(
+            "Storage",
+            "What goes through the drives of all systems",
+            &[Metric::DriveRead, Metric::DriveWritten],
+        ),
+        one(
             "Temperature",
             "Temperature of all systems",
             &[Metric::Temperature],
@@ -291,6 +296,13 @@ impl Telemetry {
         let _gate = self.0.gate.lock().await;
         let Entry { definition, report } = self.entry(ctx, id)?;
         let (inner, now) = (self.0.clone(), self.0.clock.now());
+        // With a new schedule, counting begins anew.
+        let report = report.map(|report| {
+            Arc::new(Report {
+                sequence: 0,
+                ..Report::clone(&report)
+            })
+        });
         let generation = definition.generation + 1;
         let definition = defined(id.clone(), new, definition.project.clone(), now, generation);
         self.0
@@ -440,11 +452,11 @@ async fn put(
     report: Option<Arc<Report>>,
 ) -> Result<Arc<Definition>> {
     rows::put(tx, &definition).await?;
-    if report.is_none() {
-        rows::delete_report(tx, &definition.id).await?;
+    match &report {
+        Some(report) => rows::put_report(tx, report).await?,
+        None => rows::delete_report(tx, &definition.id).await?,
     }
     let now = inner.clock.now();
-    // With a new schedule, counting begins anew.
     wake(tx, &definition, definition.next(None, now, 0)).await?;
     let definition = Arc::new(definition);
     let (inner, entry) = (

@@ -110,7 +110,7 @@ async fn by_default_nothing_is_collected_before_somebody_asks() {
     let clock = clock();
     let rack = rack(&clock);
     let hf = hawkfish(&rack, &clock, dir.path()).await;
-    assert_eq!(hf.telemetry().definitions(&Ctx::service()).len(), 3);
+    assert_eq!(hf.telemetry().definitions(&Ctx::service()).len(), 4);
     assert_eq!(hf.store().next_due(), None);
 }
 

@@ -56,6 +56,12 @@ fn template(metric: Metric) -> &'static str {
             "/redfish/v1/Chassis/{ChassisId}/EnvironmentMetrics#/TemperatureCelsius/Reading"
         }
         Metric::SensorReading => "/redfish/v1/Chassis/{ChassisId}/Sensors/{SensorId}#/Reading",
+        Metric::DriveRead => {
+            "/redfish/v1/Chassis/{ChassisId}/Drives/{DriveId}/Metrics#/ReadIOKiBytes"
+        }
+        Metric::DriveWritten => {
+            "/redfish/v1/Chassis/{ChassisId}/Drives/{DriveId}/Metrics#/WriteIOKiBytes"
+        }
     }
 }
 
@@ -85,6 +91,12 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             Some("kW.h"),
         ),
         Metric::Temperature => ("Temperature", "Gauge", Some("Cel")),
+        Metric::DriveRead => ("Read from a drive since the start", "Counter", Some("KiBy")),
+        Metric::DriveWritten => (
+            "Written to a drive since the start",
+            "Counter",
+            Some("KiBy"),
+        ),
         // Each sensor says its own.
         Metric::SensorReading => ("Readings of sensors", "Gauge", None),
     };
@@ -95,7 +107,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         "MetricType": kind,
         "MetricDataType": "Decimal",
         "IsLinear": true,
-        "Calculable": if metric == Metric::PowerConsumption || metric == Metric::EnergyConsumption { "Summable" } else { "NonSummable" },
+        "Calculable": if is_summable(metric) { "Summable" } else { "NonSummable" },
         "Wildcards": wildcards,
         "MetricProperties": [template(metric)],
         "SensingInterval": duration_text(LEAST_INTERVAL),
@@ -108,6 +120,17 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         }
     }
     Content::of(&body)
+}
+
+/// Whether the sum over several systems means something.
+fn is_summable(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::PowerConsumption
+            | Metric::EnergyConsumption
+            | Metric::DriveRead
+            | Metric::DriveWritten
+    )
 }
 
 /// The property that shows a value.
