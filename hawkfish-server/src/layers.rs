@@ -6,6 +6,7 @@
 
 mod origin;
 mod pack;
+mod rest;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ use crate::problem::Problem;
 
 pub use self::origin::{Allowed, NotAnOrigin, Origins};
 use self::origin::{Page, is_question, yes};
+use self::rest::Rest;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -107,6 +109,7 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Requ
         async move {
             let began = Instant::now();
             let (parts, body) = request.into_parts();
+            let (body, rest) = Rest::of(&parts, body);
             let id = shared.next_request();
             let peer = parts.extensions.get::<Peer>().copied();
             let shown = HeaderValue::try_from(id.as_str());
@@ -147,6 +150,9 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Requ
             } else {
                 inner.oneshot(asked).instrument(span.clone()).await?
             };
+            if let Some(rest) = rest {
+                rest.settle(&mut response).await;
+            }
             shared.options.origins.tell(&page, &mut response);
             let status = response.status();
             finish(&shared, &mut response, shown.ok(), peer);

@@ -163,6 +163,49 @@ async fn a_hundred_megabytes_are_refused_and_the_answer_arrives() {
     sending.abort();
 }
 
+/// The statuses of all answers in a talk, and whether the last one says that the connection ends.
+fn statuses(talk: &str) -> (Vec<&str>, bool) {
+    let answers = talk.split("HTTP/1.1 ").skip(1);
+    let statuses = answers
+        .clone()
+        .filter_map(|answer| answer.split(' ').next());
+    let last = answers.clone().last().unwrap_or_default();
+    let ends = last.to_lowercase().contains("connection: close");
+    (statuses.collect(), ends)
+}
+
+#[tokio::test]
+async fn a_refused_body_that_comes_late_does_not_cost_the_next_request_its_connection() {
+    let running = run(TlsChoice::Off, 10).await;
+    for path in ["/redfish/v1/", "/redfish/v1/Systems", "/redfish/v1/None"] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Long enough to be answered, were it not for the body.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stream.write_all(b"{}").await.unwrap();
+        let talk = talk(&mut stream, GET).await;
+        let (all, _) = statuses(&talk);
+        assert_eq!(all.len(), 2, "{talk}");
+        assert!(all[0].starts_with('4') && all[1] == "200", "{talk}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_body_that_is_large_or_held_back_ends_the_connection_and_the_answer_says_so() {
+    let running = run(TlsChoice::Off, 10).await;
+    for more in [
+        "Content-Length: 1000000",
+        "Content-Length: 5\r\nExpect: 100-continue",
+    ] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = format!("POST /redfish/v1/ HTTP/1.1\r\nHost: x\r\n{more}\r\n\r\n");
+        let talk = talk(&mut stream, &head).await;
+        assert_eq!(statuses(&talk), (vec!["405"], true), "{talk}");
+    }
+}
+
 #[tokio::test]
 async fn the_end_waits_for_requests_and_lets_nobody_else_in() {
     let running = run(TlsChoice::Off, 10).await;
