@@ -70,6 +70,10 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     if shown.is_null() {
         return Err(missing());
     }
+    // An action that is not offered has nothing to be told of.
+    if shown.is_null() {
+        return Err(missing());
+    }
     let mut parameters = metadata::parameters(resource.entity, action.name)
         .ok_or_else(|| Problem::internal(format!("the schema has no action {}", action.name)))?;
     for parameter in &mut parameters {

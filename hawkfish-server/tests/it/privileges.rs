@@ -277,6 +277,22 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "a medium belongs to a system: who runs systems may boot them from an image",
     ),
     ("VirtualMediaCollection", "*", "as VirtualMedia"),
+    (
+        "ActionInfo",
+        "*",
+        "it shows something of its resource, so it is for those who may read that",
+    ),
+    (
+        "Certificate",
+        "*",
+        "what secure boot trusts belongs to a system, and who runs systems sets it",
+    ),
+    ("CertificateCollection", "*", "as Certificate"),
+    (
+        "UpdateService",
+        "*",
+        "it is set for all systems together, which is more than to run one",
+    ),
 ];
 
 #[tokio::test]
