@@ -136,7 +136,7 @@ async fn everything_that_stands_alone_has_one() {
     let door = Door::open().await;
     for resource in resource::ALL
         .iter()
-        .filter(|resource| !resource.uri.contains('{'))
+        .filter(|resource| !resource.uri.contains('{') && resource.get.is_some())
     {
         assert!(
             door.read(resource.uri).await.headers.contains_key("etag"),
