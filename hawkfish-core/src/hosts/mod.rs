@@ -8,10 +8,8 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::app::HawkFish;
+use crate::backend::{Backend, Capabilities, Cause, Change, HostFacts, Machine, MachineKey, Power};
 use crate::bios;
-use crate::backend::{
-    Backend, Capabilities, Cause, Change, HostFacts, Machine, MachineKey, Power,
-};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, ErrorKind, Result};
@@ -272,9 +270,18 @@ impl HawkFish {
         if let Some((before, was)) = before {
             power = was;
             let doing = host.doing(machine.key);
-            let told = logs::tale(&mut power, &before, &machine, cause, doing, system.as_deref());
+            let told = logs::tale(
+                &mut power,
+                &before,
+                &machine,
+                cause,
+                doing,
+                system.as_deref(),
+            );
             let log = LogId::System(id.clone());
-            heard.told.extend(told.into_iter().map(|what| (log.clone(), what)));
+            heard
+                .told
+                .extend(told.into_iter().map(|what| (log.clone(), what)));
         }
         heard.latest.insert(id, (machine, power));
     }
@@ -413,7 +420,9 @@ impl HawkFish {
             return Ok(());
         }
         let host = host.id.clone();
-        let logs = systems.into_iter().map(|system| LogId::System(system.id.clone()));
+        let logs = systems
+            .into_iter()
+            .map(|system| LogId::System(system.id.clone()));
         self.tell_all(logs.collect(), What::HostLost { host }).await
     }
 

@@ -64,8 +64,8 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         .find(|action| uri(of, action.name) == rq.uri())
         .ok_or_else(missing)?;
     let now = Catalog::read(&rq.service, &rq.ctx, of).await?;
-    let now: Value = serde_json::from_slice(&now.bytes)
-        .map_err(|error| Problem::internal(error.to_string()))?;
+    let now: Value =
+        serde_json::from_slice(&now.bytes).map_err(|error| Problem::internal(error.to_string()))?;
     let shown = &now["Actions"][format!("#{}", action.name)];
     if shown.is_null() {
         return Err(missing());

@@ -72,6 +72,8 @@ fn script() -> Vec<Act> {
         ),
         Act::Get(system),
         Act::Get("/redfish/v1/Systems/nobody"),
+        Act::Get("/redfish/v1/Systems/{system}/LogServices/Event/Entries"),
+        Act::Get("/redfish/v1/Managers/{system}/LogServices/Audit/Entries"),
     ]
 }
 
@@ -159,6 +161,8 @@ fn assert_meaningful(trace: &str) {
         "HAWKFISH-BOOT target=Hdd",
         "\"PowerState\":\"PoweringOn\"",
         "\"AssetTag\":\"rack 7\"",
+        "HawkFish.1.0.BootOverrideUsed",
+        "HawkFish.1.0.ChangeMade",
     ] {
         assert!(
             trace.contains(wanted),
