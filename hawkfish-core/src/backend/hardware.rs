@@ -1,6 +1,7 @@
 //! What a machine is made of, beside its processors, its memory in sum and its storage.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -133,7 +134,7 @@ pub struct Nic {
     /// Its place on the PCI bus.
     pub pci: Option<PciAddress>,
     /// Addresses that its host has given to it by DHCP, where known.
-    pub addresses: Vec<std::net::IpAddr>,
+    pub addresses: Vec<NicAddress>,
     /// Who made it, where known.
     #[serde(default)]
     pub manufacturer: Option<Arc<str>>,
@@ -143,6 +144,15 @@ pub struct Nic {
     /// Whether its cable can be unplugged and plugged in by [`Setup::nic_link`](super::Setup::nic_link).
     #[serde(default)]
     pub link_settable: bool,
+}
+
+/// An address of a network interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NicAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// How many of its bits name the network.
+    pub prefix: u8,
 }
 
 /// A place on the PCI bus. On libvirt, the number of a bus is that of its controller; what the guest's firmware calls it is not known.

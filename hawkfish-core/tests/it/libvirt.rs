@@ -808,8 +808,14 @@ async fn addresses_that_a_network_of_the_host_has_given_are_shown_while_a_machin
         .map(|nic| &nic.addresses)
         .collect();
     assert!(addresses.iter().all(|own| own.len() == 1), "{addresses:?}");
-    let is_leased = |nic: usize| addresses[nic][0].to_string().starts_with("192.0.2.");
+    let is_leased = |nic: usize| {
+        addresses[nic][0]
+            .address
+            .to_string()
+            .starts_with("192.0.2.")
+    };
     assert!(!is_leased(0) && is_leased(1), "{addresses:?}");
+    assert_eq!(addresses[1][0].prefix, 24);
     let off = backend
         .step(machine.key, Step::ForceOff)
         .await

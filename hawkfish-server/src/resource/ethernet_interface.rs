@@ -1,8 +1,8 @@
 //! Ethernet interfaces of systems: what a guest sees as its network cards. Disabling one unplugs its cable.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use hawkfish_core::backend::{Nic, Setup};
+use hawkfish_core::backend::{Nic, NicAddress, Setup};
 use hawkfish_core::error::{Error, Invalid};
 use hawkfish_core::inventory::System;
 use hawkfish_core::systems::SystemChange;
@@ -64,6 +64,11 @@ pub(super) fn vlan(nic: &Nic) -> Option<VLAN> {
     })
 }
 
+fn mask(prefix: u8) -> Ipv4Addr {
+    let bits = u32::MAX.checked_shl(32 - u32::from(prefix.min(32)));
+    Ipv4Addr::from_bits(bits.unwrap_or(0))
+}
+
 async fn read(rq: &Rq) -> Result<Content, Problem> {
     let system = parts::system(rq)?;
     let nic = nic(rq, &system)?;
@@ -74,23 +79,23 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         Some(vec![adapter.link(&system, &path)])
     };
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for address in &nic.addresses {
-        let address = match address {
-            IpAddr::V4(address) => {
-                v4.push(IPv4Address {
-                    address: Prop::Value(address.to_string()),
-                    address_origin: Prop::Value(IPv4AddressOrigin::DHCP),
-                    ..Default::default()
-                });
-                continue;
-            }
-            IpAddr::V6(address) => address.to_string(),
-        };
-        v6.push(IPv6Address {
-            address: Prop::Value(address),
-            address_origin: Prop::Value(IPv6AddressOrigin::DHCPv6),
-            ..Default::default()
-        });
+    for NicAddress { address, prefix } in &nic.addresses {
+        match address {
+            IpAddr::V4(address) => v4.push(IPv4Address {
+                address: Prop::Value(address.to_string()),
+                subnet_mask: Prop::Value(mask(*prefix).to_string()),
+                address_origin: Prop::Value(IPv4AddressOrigin::DHCP),
+                gateway: Prop::Null,
+                ..Default::default()
+            }),
+            IpAddr::V6(address) => v6.push(IPv6Address {
+                address: Prop::Value(address.to_string()),
+                prefix_length: Prop::Value((*prefix).into()),
+                address_origin: Prop::Value(IPv6AddressOrigin::DHCPv6),
+                address_state: Prop::Null,
+                ..Default::default()
+            }),
+        }
     }
     Content::of(&EthernetInterface {
         odata_id: rq.uri().to_owned(),
@@ -98,10 +103,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         name: format!("Ethernet interface {}", nic.name),
         description: Prop::or_absent(nic.attachment.clone()),
         ethernet_interface_type: Prop::Value(EthernetDeviceType::Physical),
-        interface_enabled: match is_settable(&system, nic) {
-            true => Prop::Value(nic.link_up),
-            false => Prop::Absent,
-        },
+        interface_enabled: Prop::Value(nic.link_up),
         link_status: Prop::Value(match (nic.link_up, parts::is_powered(&system)) {
             (true, true) => LinkStatus::LinkUp,
             (true, false) => LinkStatus::LinkDown,
@@ -109,11 +111,15 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         }),
         permanent_mac_address: Prop::Value(nic.mac.clone()),
         mac_address: Prop::Value(nic.mac.clone()),
-        speed_mbps: Prop::or_absent(nic.mbps.map(Into::into)),
+        speed_mbps: Prop::or_null(nic.mbps.map(Into::into)),
         mtu_size: Prop::or_absent(nic.mtu.map(Into::into)),
         vlan: vlan(nic),
-        ipv4_addresses: (!v4.is_empty()).then_some(v4),
-        ipv6_addresses: (!v6.is_empty()).then_some(v6),
+        // Null and nothing: the guest has them, and who is outside of it does not know them.
+        host_name: Prop::Null,
+        fqdn: Prop::Null,
+        name_servers: Some(Vec::new()),
+        ipv4_addresses: Some(v4),
+        ipv6_addresses: Some(v6),
         status: Some(parts::status(&system, nic.link_up)),
         links: Some(Links {
             chassis: Some(parts::in_chassis(&system, "")),
@@ -151,4 +157,16 @@ async fn change(rq: &Rq) -> Result<Outcome, Problem> {
     };
     rq.hf.update_system(&rq.ctx, &system.id, change).await?;
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_mask() {
+        let masks = [0, 8, 24, 32].map(|prefix| mask(prefix).to_string());
+        let known = ["0.0.0.0", "255.0.0.0", "255.255.255.0", "255.255.255.255"];
+        assert_eq!(masks, known);
+    }
 }

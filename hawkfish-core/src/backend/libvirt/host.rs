@@ -4,7 +4,6 @@
 //! overwrites a newer one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use super::session::Session;
 use super::stats::Samples;
 use super::storage::Blocks;
 use super::{Driver, LibvirtSettings};
-use crate::backend::{Change, HostFacts, Keys, Machine, MachineKey};
+use crate::backend::{Change, HostFacts, Keys, Machine, MachineKey, NicAddress};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -79,7 +78,7 @@ pub(super) struct Picture {
     /// Machines that were paused while that was so.
     unfinished: HashSet<MachineKey>,
     /// Addresses that networks of the host have given to interfaces of what runs, as last asked for.
-    pub leases: HashMap<MachineKey, Vec<(String, IpAddr)>>,
+    pub leases: HashMap<MachineKey, Vec<(String, NicAddress)>>,
     /// Sizes of disks, as last asked for.
     pub blocks: HashMap<MachineKey, Blocks>,
     /// Somebody is asking for them.
@@ -230,6 +229,10 @@ impl Host {
     /// Takes note of an event; a job looks at it. Called on the thread of the event loop.
     pub(super) fn happened(self: &Arc<Self>, key: MachineKey, mut happening: Happening) {
         let mut picture = self.picture();
+        if matches!(happening, Happening::Started | Happening::Reset) {
+            // Whatever failed before has another chance. Here, where events come in their order: what fails at once comes after this.
+            picture.failed.remove(&key);
+        }
         if happening == Happening::Reset {
             *picture.resets.entry(key).or_default() += 1;
             self.stirred.notify_all();

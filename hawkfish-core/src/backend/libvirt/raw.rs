@@ -6,7 +6,6 @@
 )]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use virt::sys;
 use super::event::Happening;
 use super::stats::Told;
 use super::storage::{Block, Blocks};
+use crate::backend::NicAddress;
 
 /// Takes what happened to which machine, and to which of its devices (by alias) where that matters. Called on the thread of the event loop: it must be
 /// quick.
@@ -499,7 +499,7 @@ unsafe extern "C" {
 
 /// The addresses that a host's own networks have given to the network interfaces of a domain, each with the hardware address. The emulator is not asked, nor
 /// is the guest.
-pub(super) fn leases(domain: &Domain) -> Result<Vec<(String, IpAddr)>, Error> {
+pub(super) fn leases(domain: &Domain) -> Result<Vec<(String, NicAddress)>, Error> {
     let mut interfaces: *mut sys::virDomainInterfacePtr = std::ptr::null_mut();
     // SAFETY: the domain is valid; libvirt fills `interfaces` with a list that is freed below.
     let count = unsafe {
@@ -520,11 +520,16 @@ pub(super) fn leases(domain: &Domain) -> Result<Vec<(String, IpAddr)>, Error> {
             let interface = *interfaces.add(n);
             let hardware = (*interface).hwaddr;
             for at in 0..(*interface).naddrs as usize {
-                let address = (*(*interface).addrs.add(at)).addr;
+                let sys::virDomainIPAddress {
+                    addr: address,
+                    prefix,
+                    ..
+                } = *(*interface).addrs.add(at);
                 if hardware.is_null() || address.is_null() {
                     continue;
                 }
-                if let Ok(address) = text(address).parse() {
+                if let (Ok(address), Ok(prefix)) = (text(address).parse(), prefix.try_into()) {
+                    let address = NicAddress { address, prefix };
                     found.push((text(hardware).to_ascii_lowercase(), address));
                 }
             }
