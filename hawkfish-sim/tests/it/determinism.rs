@@ -186,11 +186,31 @@ async fn twenty_runs_of_one_seed_give_the_same_trace() {
     }
 }
 
+/// A trace without what says that images can be pushed, and without tags: an image that is pushed needs a disk to lie on.
+fn but_for_pushing(trace: &str) -> String {
+    let mut out = String::new();
+    for line in trace.lines().filter(|line| !line.starts_with("  etag: ")) {
+        let mut line = line.to_owned();
+        for begin in ["\"@odata.etag\":\"", "\"BootImagePushURI\":\""] {
+            while let Some(at) = line.find(begin) {
+                let end = line[at..].find("\",").expect("another property follows");
+                line.replace_range(at..at + end + 2, "");
+            }
+        }
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn threads_and_disks_leave_no_mark_on_a_trace() {
     let threads = run(7, true).await;
     assert_meaningful(&threads);
-    assert_eq!(threads, run(7, false).await);
+    assert_eq!(
+        but_for_pushing(&threads),
+        but_for_pushing(&run(7, false).await)
+    );
     let alone = std::thread::spawn(|| {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
