@@ -56,25 +56,37 @@ pub(crate) async fn multipart(
     most: u64,
     ending: &str,
 ) -> Result<Pushed, Problem> {
-    let wrong_type =
-        || Problem::base(StatusCode::UNSUPPORTED_MEDIA_TYPE, "HeaderInvalid", &["Content-Type"]);
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let wrong_type = || {
+        Problem::base(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "HeaderInvalid",
+            &["Content-Type"],
+        )
+    };
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     let boundary = multer::parse_boundary(kind.unwrap_or_default()).map_err(|_| wrong_type())?;
     let patience = rq.service.options.time_limit;
-    let stream = body.into_data_stream().map(|chunk| chunk.map_err(std::io::Error::other));
-    let stream = futures::stream::unfold((Box::pin(stream), false), move |(mut stream, over)| async move {
-        if over {
-            return None;
-        }
-        match tokio::time::timeout(patience, stream.next()).await {
-            Ok(None) => None,
-            Ok(Some(chunk)) => Some((chunk, (stream, false))),
-            Err(_) => {
-                let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                Some((Err(late), (stream, true)))
+    let stream = body
+        .into_data_stream()
+        .map(|chunk| chunk.map_err(std::io::Error::other));
+    let stream = futures::stream::unfold(
+        (Box::pin(stream), false),
+        move |(mut stream, over)| async move {
+            if over {
+                return None;
             }
-        }
-    });
+            match tokio::time::timeout(patience, stream.next()).await {
+                Ok(None) => None,
+                Ok(Some(chunk)) => Some((chunk, (stream, false))),
+                Err(_) => {
+                    let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                    Some((Err(late), (stream, true)))
+                }
+            }
+        },
+    );
     let mut parts = Multipart::new(stream, boundary);
 
     let mut parameters = None;

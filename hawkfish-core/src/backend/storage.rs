@@ -97,13 +97,17 @@ impl Storage {
 
     /// The disks on a controller.
     pub fn disks_on<'a>(&'a self, controller: &'a str) -> impl Iterator<Item = &'a Disk> {
-        self.disks.iter().filter(move |d| d.controller == controller)
+        self.disks
+            .iter()
+            .filter(move |d| d.controller == controller)
     }
 
     /// The disk that was made with that token.
     #[must_use]
     pub fn made(&self, token: &DiskToken) -> Option<&Disk> {
-        self.disks.iter().find(|d| d.token().as_ref() == Some(token))
+        self.disks
+            .iter()
+            .find(|d| d.token().as_ref() == Some(token))
     }
 }
 

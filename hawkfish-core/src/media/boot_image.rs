@@ -82,7 +82,9 @@ impl HawkFish {
             return Err(Error::unavailable("The host does not answer."));
         }
         if let Some(inserted) = system.inserted(&slot)
-            && !inserted.record.is_some_and(|r| r.transfer_protocol == TransferProtocol::Stored)
+            && !inserted
+                .record
+                .is_some_and(|r| r.transfer_protocol == TransferProtocol::Stored)
         {
             return Err(Error::conflict(
                 Conflict::Occupied,
@@ -259,7 +261,9 @@ impl HawkFish {
             if !system.reachable {
                 continue;
             }
-            let record = system.inserted(&passing.slot).and_then(|i| i.record.cloned());
+            let record = system
+                .inserted(&passing.slot)
+                .and_then(|i| i.record.cloned());
             if record.is_none_or(|r| r.image != passing.image.as_str()) {
                 // Somebody was quicker.
                 self.drop_passing(&passing).await?;

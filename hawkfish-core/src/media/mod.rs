@@ -347,7 +347,8 @@ impl HawkFish {
             Ok(source) => match record(&job, &fetch.url, source) {
                 Ok(record) => {
                     let slot = &job.slot;
-                    self.attach(&system, slot, job.write_protected, record).await
+                    self.attach(&system, slot, job.write_protected, record)
+                        .await
                 }
                 Err(error) => Err(error),
             },
@@ -449,11 +450,7 @@ impl HawkFish {
         self.inner.inventory.update(id, |s| {
             s.media.insert(slot.clone(), record);
         });
-        match host
-            .backend
-            .insert(system.machine.key, slot, &insert)
-            .await
-        {
+        match host.backend.insert(system.machine.key, slot, &insert).await {
             Ok(machine) => self.saw(&host, machine).await,
             Err(error) => {
                 self.forget_medium(id, slot).await?;
@@ -601,7 +598,11 @@ fn remove_others(cache: &Path, needed: &BTreeSet<PathBuf>) -> std::io::Result<()
     };
     for entry in entries {
         let path = entry?.path();
-        if !needed.contains(&path) && path.extension().is_some_and(|e| e == "img" || e == "part" || e == "firmware") {
+        if !needed.contains(&path)
+            && path
+                .extension()
+                .is_some_and(|e| e == "img" || e == "part" || e == "firmware")
+        {
             std::fs::remove_file(&path)?;
         }
     }

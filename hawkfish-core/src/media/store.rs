@@ -171,7 +171,9 @@ impl HawkFish {
     /// `Unsupported` where there is no place for it; `Internal` when it cannot be written.
     pub async fn take_in_file(&self, most: u64) -> Result<Storing> {
         if !self.can_store() {
-            return Err(Error::unsupported("Taking in files without a data directory"));
+            return Err(Error::unsupported(
+                "Taking in files without a data directory",
+            ));
         }
         let media = &self.inner.media;
         let unique = format!("upload-{}", self.entropy().uuid());
@@ -218,7 +220,11 @@ impl HawkFish {
         let name: String = name.chars().filter(|c| !c.is_control()).take(200).collect();
         let image = Arc::new(Image {
             id: id.clone(),
-            name: if name.is_empty() { id.to_string() } else { name },
+            name: if name.is_empty() {
+                id.to_string()
+            } else {
+                name
+            },
             sha256: stored.sha256.clone(),
             bytes: stored.bytes,
             path: stored.path.clone(),
@@ -241,7 +247,11 @@ impl HawkFish {
     pub async fn delete_image(&self, id: &ImageId) -> Result<()> {
         let image = self.image(id)?;
         let is_used = self.systems(&Ctx::service()).iter().any(|system| {
-            let mut slots = system.machine.slots.iter().filter_map(|s| s.medium.as_ref());
+            let mut slots = system
+                .machine
+                .slots
+                .iter()
+                .filter_map(|s| s.medium.as_ref());
             slots.any(|medium| file_of(&medium.source).as_ref() == Some(&image.path))
         });
         if is_used {

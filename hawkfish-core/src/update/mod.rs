@@ -275,7 +275,10 @@ impl HawkFish {
                     .await?;
             }
         }
-        let waiting = found.systems.iter().any(|t| !self.has(&t.id, &found.version));
+        let waiting = found
+            .systems
+            .iter()
+            .any(|t| !self.has(&t.id, &found.version));
         if waiting {
             handle.progress(80, Some("The image waits for systems to be reset."));
         }
@@ -285,7 +288,11 @@ impl HawkFish {
             let is_over = || gone() || self.has(&target.id, &found.version);
             self.inner.inventory.until(is_over).await;
         }
-        tracing::info!(version = found.version, systems = found.systems.len(), "firmware was updated");
+        tracing::info!(
+            version = found.version,
+            systems = found.systems.len(),
+            "firmware was updated"
+        );
         Ok(())
     }
 
@@ -375,7 +382,9 @@ impl HawkFish {
             named.collect::<Result<_>>()?
         };
         if systems.is_empty() || !systems.iter().all(|s| fits(s)) {
-            return Err(broken("The image is not for these systems.").with("target", &firmware.target));
+            return Err(
+                broken("The image is not for these systems.").with("target", &firmware.target)
+            );
         }
         Ok(Found {
             version: firmware.version.clone(),

@@ -123,9 +123,7 @@ impl HawkFish {
     #[must_use]
     pub fn made_volume(&self, task: &Task) -> Option<(Arc<System>, Disk)> {
         let making: Making = serde_json::from_value(task.payload.clone()).ok()?;
-        let system = self
-            .system(&Ctx::service(), task.subject.as_ref()?)
-            .ok()?;
+        let system = self.system(&Ctx::service(), task.subject.as_ref()?).ok()?;
         let disk = system.machine.storage.made(&making.token)?.clone();
         Some((system, disk))
     }

@@ -52,17 +52,36 @@ impl Scene {
         let pool = folder.path().join("pool");
         std::fs::create_dir(&pool).expect("a folder");
         let lab_home = home(&folder);
-        let make = ["virsh", text(&lab_home), "pool-create-as", "default", "dir", "--target", text(&pool)];
+        let make = [
+            "virsh",
+            text(&lab_home),
+            "pool-create-as",
+            "default",
+            "dir",
+            "--target",
+            text(&pool),
+        ];
         lab(&make);
         let disk = image(folder.path(), "hd.qcow2", &["disk", "HD"]);
         let serial = folder.path().join("serial");
-        let xml = ["xml", "machine", "--disk", text(&disk), "--serial", text(&serial), "--memory", "128"];
+        let xml = [
+            "xml",
+            "machine",
+            "--disk",
+            text(&disk),
+            "--serial",
+            text(&serial),
+            "--memory",
+            "128",
+        ];
         let others = Connect::open(Some(&uri)).expect("libvirt answers");
         let domain = Domain::define_xml(&others, &lab(&xml)).expect("libvirt takes the domain");
         let key = MachineKey(domain.get_uuid().expect("a UUID"));
         let backend = LibvirtBackend::connect(LibvirtSettings::new(uri), Arc::new(SystemClock));
         while !backend.drain_changes().contains(&Change::Connected) {
-            timeout(PATIENCE, backend.changed()).await.expect("it connects");
+            timeout(PATIENCE, backend.changed())
+                .await
+                .expect("it connects");
         }
         Some(Self {
             folder,
@@ -77,7 +96,12 @@ impl Scene {
     fn files(&self) -> Vec<String> {
         let files = std::fs::read_dir(&self.pool).expect("a folder");
         let mut names: Vec<String> = files
-            .map(|file| file.expect("a file").file_name().into_string().expect("text"))
+            .map(|file| {
+                file.expect("a file")
+                    .file_name()
+                    .into_string()
+                    .expect("text")
+            })
             .collect();
         names.sort();
         names
@@ -92,7 +116,16 @@ impl Scene {
     fn leave(&self, token: &DiskToken, size: &str) {
         let name = format!("hawkfish-{token}.qcow2");
         let home = home(&self.folder);
-        let make = ["virsh", text(&home), "vol-create-as", "default", &name, size, "--format", "qcow2"];
+        let make = [
+            "virsh",
+            text(&home),
+            "vol-create-as",
+            "default",
+            &name,
+            size,
+            "--format",
+            "qcow2",
+        ];
         lab(&make);
     }
 
@@ -136,10 +169,21 @@ async fn what_a_crash_left_between_file_and_machine_is_finished_or_cleared_away(
     assert_eq!(scene.files().len(), 1);
     // Its deletion came as far as the definition.
     scene.leave(&token(2), "48M");
-    let machine = scene.backend.delete_disk(scene.key, &token(2)).await.unwrap();
-    assert!(machine.storage.made(&token(1)).is_some(), "no other is touched");
+    let machine = scene
+        .backend
+        .delete_disk(scene.key, &token(2))
+        .await
+        .unwrap();
+    assert!(
+        machine.storage.made(&token(1)).is_some(),
+        "no other is touched"
+    );
     assert_eq!(scene.files(), ["hawkfish-hf0000000000000001.qcow2"]);
-    scene.backend.delete_disk(scene.key, &token(1)).await.unwrap();
+    scene
+        .backend
+        .delete_disk(scene.key, &token(1))
+        .await
+        .unwrap();
     assert_eq!(scene.files(), Vec::<String>::new());
     assert_eq!(scene.definition(), before);
 }
@@ -171,11 +215,19 @@ async fn a_machine_that_takes_no_more_disks_while_it_runs_says_so_and_nothing_is
         assert_eq!(scene.files().len(), made);
     }
     scene.backend.step(scene.key, Step::ForceOff).await.unwrap();
-    let machine = scene.backend.make_disk(scene.key, &wish(made)).await.unwrap();
+    let machine = scene
+        .backend
+        .make_disk(scene.key, &wish(made))
+        .await
+        .unwrap();
     let ours = machine.storage.disks.iter().filter(|disk| disk.ours);
     assert_eq!(ours.count(), made + 1, "off, it takes it");
     for number in 0..=made {
-        scene.backend.delete_disk(scene.key, &token(number)).await.unwrap();
+        scene
+            .backend
+            .delete_disk(scene.key, &token(number))
+            .await
+            .unwrap();
     }
     assert_eq!(scene.files(), Vec::<String>::new());
 }
@@ -186,15 +238,24 @@ async fn a_disk_that_cannot_be_read_is_marked_until_its_machine_starts_anew() {
         return;
     };
     let whole = std::fs::read(&scene.disk).expect("an image");
-    // The table that says where its data lie says nonsense (qcow2: the first entry of the L1 table, whose place is at byte 40).
+    // The first cluster is said to be compressed, and is not (qcow2: byte 40 leads to the table of tables, whose first entry leads to the table of clusters).
+    const PLACE: u64 = 0x00ff_ffff_ffff_fe00;
     let mut broken = whole.clone();
-    let at = u64::from_be_bytes(whole[40..48].try_into().expect("eight bytes"));
-    let at = usize::try_from(at).expect("a small file");
-    let nonsense: u64 = (1 << 63) | 0x200;
-    broken[at..at + 8].copy_from_slice(&nonsense.to_be_bytes());
+    let at = |place: u64| usize::try_from(place).expect("a small file");
+    let word = |place: u64| {
+        let bytes = whole[at(place)..][..8].try_into().expect("eight bytes");
+        u64::from_be_bytes(bytes)
+    };
+    let table = word(word(40)) & PLACE;
+    let nonsense = (1 << 62) | (word(table) & PLACE);
+    broken[at(table)..][..8].copy_from_slice(&nonsense.to_be_bytes());
     std::fs::write(&scene.disk, &broken).expect("an image");
     let failed = |machine: &Machine| machine.storage.disk("vda").map(|disk: &Disk| disk.failed);
-    scene.until("its size is known", |m| m.storage.disk("vda").is_some_and(|d| d.bytes.is_some())).await;
+    scene
+        .until("its size is known", |m| {
+            m.storage.disk("vda").is_some_and(|d| d.bytes.is_some())
+        })
+        .await;
     scene.backend.step(scene.key, Step::Start).await.unwrap();
     scene.until("it failed", |m| failed(m) == Some(true)).await;
     scene.backend.step(scene.key, Step::ForceOff).await.unwrap();

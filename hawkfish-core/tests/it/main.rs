@@ -22,4 +22,5 @@ mod sim_props;
 mod stats_libvirt;
 mod systems;
 mod telemetry;
+mod update;
 mod volumes;

@@ -70,9 +70,24 @@ async fn volumes_survive_a_restart_of_everything_with_their_names_and_sizes() {
     let id = rig.first();
     make(&rig, &id, volume("one", 4 * MIB)).await;
     make(&rig, &id, volume("two", 8 * MIB + 1)).await;
-    let first = rig.system(&id).machine.storage.disks.iter().find(|d| d.ours).unwrap().id.clone();
+    let first = rig
+        .system(&id)
+        .machine
+        .storage
+        .disks
+        .iter()
+        .find(|d| d.ours)
+        .unwrap()
+        .id
+        .clone();
     rig.hf
-        .change_volume(&Ctx::service(), &id, &first, Some(6 * MIB), Some("uno".to_owned()))
+        .change_volume(
+            &Ctx::service(),
+            &id,
+            &first,
+            Some(6 * MIB),
+            Some("uno".to_owned()),
+        )
         .await
         .unwrap();
     let expected = [
@@ -102,17 +117,38 @@ async fn what_was_not_made_through_hawkfish_is_neither_changed_nor_deleted() {
     let theirs = &before.disks[0].id;
     let ctx = Ctx::service();
     let deleted = rig.hf.delete_volume(&ctx, &id, theirs, None).await;
-    let grown = rig.hf.change_volume(&ctx, &id, theirs, Some(1 << 50), None).await;
+    let grown = rig
+        .hf
+        .change_volume(&ctx, &id, theirs, Some(1 << 50), None)
+        .await;
     let not_allowed = ErrorKind::Conflict(Conflict::NotAllowed);
     assert_eq!(*deleted.unwrap_err().kind(), not_allowed);
     assert_eq!(*grown.unwrap_err().kind(), not_allowed);
-    for (bytes, name) in [(0, "a"), (MIB - 1, "a"), (1 << 60, "a"), (MIB, ""), (MIB, "a\nb")] {
-        let refused = rig.hf.make_volume(&ctx, &id, "sata", volume(name, bytes)).await;
+    for (bytes, name) in [
+        (0, "a"),
+        (MIB - 1, "a"),
+        (1 << 60, "a"),
+        (MIB, ""),
+        (MIB, "a\nb"),
+    ] {
+        let refused = rig
+            .hf
+            .make_volume(&ctx, &id, "sata", volume(name, bytes))
+            .await;
         let error = refused.unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Invalid { .. }), "{error:?}");
+        assert!(
+            matches!(error.kind(), ErrorKind::Invalid { .. }),
+            "{error:?}"
+        );
     }
-    let nowhere = rig.hf.make_volume(&ctx, &id, "scsi7", volume("a", MIB)).await;
-    assert!(matches!(nowhere.unwrap_err().kind(), ErrorKind::NotFound { .. }));
+    let nowhere = rig
+        .hf
+        .make_volume(&ctx, &id, "scsi7", volume("a", MIB))
+        .await;
+    assert!(matches!(
+        nowhere.unwrap_err().kind(),
+        ErrorKind::NotFound { .. }
+    ));
     assert_eq!(rig.system(&id).machine.storage, before);
     assert!(rig.hf.tasks().list(&ctx).is_empty(), "nothing half begun");
 }

@@ -90,7 +90,9 @@ impl Resource {
         [
             self.get.map(|_| Verb::Get),
             self.patch.map(|_| Verb::Patch),
-            self.create.map(|_| Verb::Create).or(self.upload.map(|_| Verb::Create)),
+            self.create
+                .map(|_| Verb::Create)
+                .or(self.upload.map(|_| Verb::Create)),
             self.delete.map(|_| Verb::Delete),
         ]
         .into_iter()

@@ -48,7 +48,13 @@ async fn push(
     let image = rq.hf.keep_image(pushed.file, &pushed.name).await?;
     let task = rq
         .hf
-        .boot_image(&rq.ctx, reserved, &image, when != Some("OnReset"), Some(rq.payload()))
+        .boot_image(
+            &rq.ctx,
+            reserved,
+            &image,
+            when != Some("OnReset"),
+            Some(rq.payload()),
+        )
         .await?;
     match tokio::time::timeout(PATIENCE, rq.hf.tasks().finished(&task.id)).await {
         Ok(ended) => match &ended?.failure {
@@ -62,4 +68,3 @@ async fn push(
         Err(_) => Ok(Outcome::Started(task.id.clone())),
     }
 }
-

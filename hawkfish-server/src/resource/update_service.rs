@@ -127,7 +127,11 @@ fn systems(targets: &[String], pointer: &str) -> Result<Vec<SystemId>, Problem> 
 }
 
 fn not_offered() -> Problem {
-    Problem::base(StatusCode::BAD_REQUEST, "ActionNotSupported", &[SIMPLE_UPDATE])
+    Problem::base(
+        StatusCode::BAD_REQUEST,
+        "ActionNotSupported",
+        &[SIMPLE_UPDATE],
+    )
 }
 
 async fn simple_update(rq: &Rq) -> Result<Outcome, Problem> {
@@ -158,7 +162,11 @@ async fn simple_update(rq: &Rq) -> Result<Outcome, Problem> {
     // Without a scheme the protocol says it (DSP0268, SimpleUpdate).
     let text = match (&params.transfer_protocol, params.image_uri.contains("://")) {
         (Some(protocol), false) => {
-            format!("{}://{}", protocol.as_str().to_ascii_lowercase(), params.image_uri)
+            format!(
+                "{}://{}",
+                protocol.as_str().to_ascii_lowercase(),
+                params.image_uri
+            )
         }
         _ => params.image_uri.clone(),
     };
@@ -226,7 +234,9 @@ fn parameters(said: &Map<String, Value>) -> Result<Vec<SystemId>, Problem> {
         match (name.as_str(), value) {
             ("Targets", Value::Array(all)) => {
                 for uri in all {
-                    let uri = uri.as_str().ok_or_else(|| wrong("PropertyValueTypeError", name, uri))?;
+                    let uri = uri
+                        .as_str()
+                        .ok_or_else(|| wrong("PropertyValueTypeError", name, uri))?;
                     targets.push(uri.to_owned());
                 }
             }

@@ -124,7 +124,11 @@ async fn create(rq: &Rq) -> Result<Outcome, Problem> {
         );
         return Err(missing.related("/CapacityBytes"));
     };
-    let sent = if name.is_some() { "/Name" } else { "/DisplayName" };
+    let sent = if name.is_some() {
+        "/Name"
+    } else {
+        "/DisplayName"
+    };
     let what = NewVolume {
         name: name.or_else(|| display_name.change().flatten()),
         bytes: bytes_of(bytes),

@@ -47,7 +47,11 @@ async fn each_disk_of_a_system_is_a_drive_and_a_volume_that_lead_to_each_other()
     let listed = serials.len();
     serials.sort();
     serials.dedup();
-    assert_eq!(serials.len(), listed, "no two drives have one serial number");
+    assert_eq!(
+        serials.len(),
+        listed,
+        "no two drives have one serial number"
+    );
 
     let simple = &storage["Links"]["SimpleStorage"]["@odata.id"];
     let simple = door.read(simple.as_str().unwrap()).await.body;
@@ -57,10 +61,19 @@ async fn each_disk_of_a_system_is_a_drive_and_a_volume_that_lead_to_each_other()
         .map(|d| d["CapacityBytes"].as_u64().unwrap())
         .sum();
     assert_eq!((devices.len(), simple_sum), (drives.len(), sum));
-    let controllers = door.read(&format!("{}/Controllers", storages[0])).await.body;
+    let controllers = door
+        .read(&format!("{}/Controllers", storages[0]))
+        .await
+        .body;
     let controller = door.read(&links(&controllers["Members"])[0]).await.body;
     assert_eq!(controller["SupportedDeviceProtocols"], json!(["SATA"]));
-    assert_eq!(controller["Links"]["AttachedVolumes"].as_array().unwrap().len(), drives.len());
+    assert_eq!(
+        controller["Links"]["AttachedVolumes"]
+            .as_array()
+            .unwrap()
+            .len(),
+        drives.len()
+    );
     let other = door.system(0);
     let theirs = door.read(&format!("{other}/Storage/sata")).await.body;
     for uri in links(&theirs["Drives"]) {
@@ -105,7 +118,12 @@ async fn a_volume_is_made_grows_is_renamed_and_deleted() {
     assert_eq!(grown.body["CapacityBytes"], 96 * MIB);
     assert_eq!(grown.body["DisplayName"], "more scratch");
     let shrink = json!({"CapacityBytes": 8 * MIB});
-    let refused = door.send("PATCH", &uri).admin().json(&shrink).answer().await;
+    let refused = door
+        .send("PATCH", &uri)
+        .admin()
+        .json(&shrink)
+        .answer()
+        .await;
     refused.refused(400, "PropertyValueOutOfRange");
     assert_eq!(refused.related(), ["#/CapacityBytes"]);
     assert_eq!(door.read(&uri).await.body["CapacityBytes"], 96 * MIB);
@@ -129,25 +147,62 @@ async fn a_volume_that_cannot_be_made_so_is_refused_by_the_property_that_is_wron
     let apply = "@Redfish.OperationApplyTime";
     for (body, key, related) in [
         (json!({"Name": "a"}), "PropertyMissing", "#/CapacityBytes"),
-        (json!({"CapacityBytes": 12}), "PropertyValueOutOfRange", "#/CapacityBytes"),
-        (json!({"CapacityBytes": -1}), "PropertyValueOutOfRange", "#/CapacityBytes"),
-        (json!({"CapacityBytes": "much"}), "PropertyValueTypeError", "#/CapacityBytes"),
-        (json!({"CapacityBytes": MIB, "RAIDType": "RAID5"}), "PropertyValueNotInList", "#/RAIDType"),
-        (json!({"CapacityBytes": MIB, apply: "OnReset"}), "PropertyValueNotInList", "#/@Redfish.OperationApplyTime"),
-        (json!({"CapacityBytes": MIB, "Color": "red"}), "PropertyUnknown", "#/Color"),
+        (
+            json!({"CapacityBytes": 12}),
+            "PropertyValueOutOfRange",
+            "#/CapacityBytes",
+        ),
+        (
+            json!({"CapacityBytes": -1}),
+            "PropertyValueOutOfRange",
+            "#/CapacityBytes",
+        ),
+        (
+            json!({"CapacityBytes": "much"}),
+            "PropertyValueTypeError",
+            "#/CapacityBytes",
+        ),
+        (
+            json!({"CapacityBytes": MIB, "RAIDType": "RAID5"}),
+            "PropertyValueNotInList",
+            "#/RAIDType",
+        ),
+        (
+            json!({"CapacityBytes": MIB, apply: "OnReset"}),
+            "PropertyValueNotInList",
+            "#/@Redfish.OperationApplyTime",
+        ),
+        (
+            json!({"CapacityBytes": MIB, "Color": "red"}),
+            "PropertyUnknown",
+            "#/Color",
+        ),
     ] {
-        let answer = door.send("POST", &volumes).admin().json(&body).answer().await;
+        let answer = door
+            .send("POST", &volumes)
+            .admin()
+            .json(&body)
+            .answer()
+            .await;
         answer.refused(400, key);
         assert_eq!(answer.related(), [related], "{body}");
     }
     let theirs = before[0]["@odata.id"].as_str().unwrap();
-    for (method, body) in [("DELETE", json!({})), ("PATCH", json!({"CapacityBytes": 1_u64 << 45}))] {
+    for (method, body) in [
+        ("DELETE", json!({})),
+        ("PATCH", json!({"CapacityBytes": 1_u64 << 45})),
+    ] {
         let answer = door.send(method, theirs).admin().json(&body).answer().await;
         assert!(answer.status.is_client_error(), "{method}: {answer:?}");
     }
     let nowhere = format!("{system}/Storage/scsi3/Volumes");
     let body = json!({"CapacityBytes": MIB});
-    let answer = door.send("POST", &nowhere).admin().json(&body).answer().await;
+    let answer = door
+        .send("POST", &nowhere)
+        .admin()
+        .json(&body)
+        .answer()
+        .await;
     answer.refused(404, "ResourceMissingAtURI");
     assert_eq!(door.read(&volumes).await.body["Members"], before);
 }

@@ -99,17 +99,24 @@ async fn ended(door: &Door, monitor: &str) -> String {
 
 async fn state(door: &Door, monitor: &str) -> Value {
     let id = monitor.rsplit('/').next().unwrap();
-    door.read(&format!("/redfish/v1/TaskService/Tasks/{id}")).await.body
+    door.read(&format!("/redfish/v1/TaskService/Tasks/{id}"))
+        .await
+        .body
 }
 
 #[tokio::test]
 async fn the_inventories_name_every_firmware_and_hawkfish_itself() {
     let (door, _folder) = open().await;
     let service = door.read(SERVICE).await.body;
-    let firmware = door.read(service["FirmwareInventory"]["@odata.id"].as_str().unwrap()).await;
+    let firmware = door
+        .read(service["FirmwareInventory"]["@odata.id"].as_str().unwrap())
+        .await;
     let members = firmware.body["Members"].as_array().unwrap().clone();
     assert_eq!(members.len(), 1 + 3);
-    let bmc = door.read(members[0]["@odata.id"].as_str().unwrap()).await.body;
+    let bmc = door
+        .read(members[0]["@odata.id"].as_str().unwrap())
+        .await
+        .body;
     assert_eq!(bmc["Version"], env!("CARGO_PKG_VERSION"));
     for (at, member) in members[1..].iter().enumerate() {
         let firmware = door.read(member["@odata.id"].as_str().unwrap()).await.body;
@@ -118,10 +125,16 @@ async fn the_inventories_name_every_firmware_and_hawkfish_itself() {
         assert_eq!(firmware["RelatedItem"][0]["@odata.id"], system["@odata.id"]);
         assert_eq!(firmware["Updateable"], true);
     }
-    let software = door.read(service["SoftwareInventory"]["@odata.id"].as_str().unwrap()).await;
+    let software = door
+        .read(service["SoftwareInventory"]["@odata.id"].as_str().unwrap())
+        .await;
     let one = &software.body["Members"][0]["@odata.id"];
     let one = door.read(one.as_str().unwrap()).await.body;
-    assert_eq!(one["Version"], env!("CARGO_PKG_VERSION"), "the simulator is ours");
+    assert_eq!(
+        one["Version"],
+        env!("CARGO_PKG_VERSION"),
+        "the simulator is ours"
+    );
     let root = door.read("/redfish/v1/").await.body;
     assert_eq!(root["UpdateService"]["@odata.id"], SERVICE);
 }
@@ -151,7 +164,10 @@ async fn firmware_that_is_pushed_waits_for_the_reset_and_is_in_use_after_it() {
     let monitor = answer.header("location").to_owned();
     let task = state(&door, &monitor).await;
     assert_eq!(task["TaskState"], "Running");
-    assert_eq!(door.read(&system).await.body["BiosVersion"], before["BiosVersion"]);
+    assert_eq!(
+        door.read(&system).await.body["BiosVersion"],
+        before["BiosVersion"]
+    );
     let waiting = door.send("GET", &monitor).admin().answer().await;
     assert_eq!(waiting.status, 202);
 
@@ -173,7 +189,8 @@ async fn an_immediate_update_resets_what_runs_and_leaves_off_what_is_off() {
     door.clock.advance(SignedDuration::from_secs(60));
     door.app.hawkfish().tick().await.unwrap();
     let file = image(before["Model"].as_str().unwrap(), "X-2");
-    let parameters = json!({"@Redfish.OperationApplyTime": "Immediate", "Targets": [system]}).to_string();
+    let parameters =
+        json!({"@Redfish.OperationApplyTime": "Immediate", "Targets": [system]}).to_string();
     let uri = format!("{SERVICE}/MultipartUpload");
     let parts = [
         ("UpdateParameters", None, parameters.as_bytes()),
@@ -192,7 +209,10 @@ async fn an_immediate_update_resets_what_runs_and_leaves_off_what_is_off() {
 async fn what_is_no_firmware_or_for_another_system_changes_nothing() {
     let (door, _folder) = open().await;
     let system = door.system(0);
-    let model = door.read(&system).await.body["Model"].as_str().unwrap().to_owned();
+    let model = door.read(&system).await.body["Model"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let before = door.read(&system).await.body["BiosVersion"].clone();
     let targets = json!({"Targets": [system]}).to_string();
     let targets = ("UpdateParameters", None, targets.as_bytes());
@@ -204,31 +224,65 @@ async fn what_is_no_firmware_or_for_another_system_changes_nothing() {
     let stray = json!({"Speed": 1}).to_string();
     let never = json!({"@Redfish.OperationApplyTime": "AtMaintenanceWindowStart"}).to_string();
     for (parts, status, key) in [
-        (vec![targets, ("UpdateFile", None, b"nonsense".as_slice())], 400, "PropertyValueFormatError"),
-        (vec![targets, ("UpdateFile", None, &other)], 400, "PropertyValueFormatError"),
-        (vec![targets, ("UpdateFile", None, &large)], 413, "PayloadTooLarge"),
-        (vec![targets], 400, "PropertyMissing"),
-        (vec![("UpdateFile", None, good.as_slice())], 400, "PropertyMissing"),
-        (vec![targets, ("Cake", None, b"x".as_slice())], 400, "PropertyUnknown"),
         (
-            vec![("UpdateParameters", None, nobody.as_bytes()), ("UpdateFile", None, &good)],
+            vec![targets, ("UpdateFile", None, b"nonsense".as_slice())],
             400,
-            "PropertyValueNotInList",
+            "PropertyValueFormatError",
         ),
         (
-            vec![("UpdateParameters", None, stray.as_bytes()), ("UpdateFile", None, &good)],
+            vec![targets, ("UpdateFile", None, &other)],
+            400,
+            "PropertyValueFormatError",
+        ),
+        (
+            vec![targets, ("UpdateFile", None, &large)],
+            413,
+            "PayloadTooLarge",
+        ),
+        (vec![targets], 400, "PropertyMissing"),
+        (
+            vec![("UpdateFile", None, good.as_slice())],
+            400,
+            "PropertyMissing",
+        ),
+        (
+            vec![targets, ("Cake", None, b"x".as_slice())],
             400,
             "PropertyUnknown",
         ),
         (
-            vec![("UpdateParameters", None, never.as_bytes()), ("UpdateFile", None, &good)],
+            vec![
+                ("UpdateParameters", None, nobody.as_bytes()),
+                ("UpdateFile", None, &good),
+            ],
+            400,
+            "PropertyValueNotInList",
+        ),
+        (
+            vec![
+                ("UpdateParameters", None, stray.as_bytes()),
+                ("UpdateFile", None, &good),
+            ],
+            400,
+            "PropertyUnknown",
+        ),
+        (
+            vec![
+                ("UpdateParameters", None, never.as_bytes()),
+                ("UpdateFile", None, &good),
+            ],
             400,
             "PropertyValueNotInList",
         ),
     ] {
         push(&door, &uri, &parts).await.refused(status, key);
     }
-    let plain = door.send("POST", &uri).admin().json(&json!({})).answer().await;
+    let plain = door
+        .send("POST", &uri)
+        .admin()
+        .json(&json!({}))
+        .answer()
+        .await;
     plain.refused(415, "HeaderInvalid");
     let cut = door
         .send("POST", &uri)
@@ -250,7 +304,10 @@ async fn web_server(file: Vec<u8>) -> String {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut asked = [0; 4096];
             let _ = socket.read(&mut asked).await;
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", file.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                file.len()
+            );
             let _ = socket.write_all(head.as_bytes()).await;
             let _ = socket.write_all(&file).await;
         }
@@ -262,11 +319,17 @@ async fn web_server(file: Vec<u8>) -> String {
 async fn a_simple_update_fetches_the_image_where_that_is_allowed() {
     let (door, _folder) = open().await;
     let system = door.system(0);
-    let model = door.read(&system).await.body["Model"].as_str().unwrap().to_owned();
+    let model = door.read(&system).await.body["Model"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let action = format!("{SERVICE}/Actions/UpdateService.SimpleUpdate");
     let shown = door.read(SERVICE).await.body["Actions"]["#UpdateService.SimpleUpdate"].clone();
     assert_eq!(shown["target"], action);
-    assert_eq!(shown["TransferProtocol@Redfish.AllowableValues"], json!(["HTTP", "HTTPS"]));
+    assert_eq!(
+        shown["TransferProtocol@Redfish.AllowableValues"],
+        json!(["HTTP", "HTTPS"])
+    );
     for (uri, status) in [
         ("http://169.254.169.254/latest", 400),
         ("file:///etc/passwd", 400),
@@ -274,18 +337,31 @@ async fn a_simple_update_fetches_the_image_where_that_is_allowed() {
         ("x", 400),
     ] {
         let body = json!({"ImageURI": uri});
-        let answer = door.send("POST", &action).admin().json(&body).answer().await;
+        let answer = door
+            .send("POST", &action)
+            .admin()
+            .json(&body)
+            .answer()
+            .await;
         assert_eq!(answer.status, status, "{uri}: {answer:?}");
     }
     let url = web_server(image(&model, "X-3")).await;
     let body = json!({"ImageURI": url, "TransferProtocol": "HTTP"});
-    let answer = door.send("POST", &action).admin().json(&body).answer().await;
+    let answer = door
+        .send("POST", &action)
+        .admin()
+        .json(&body)
+        .answer()
+        .await;
     assert_eq!(answer.status, 202, "{answer:?}");
     assert_eq!(ended(&door, answer.header("location")).await, "Completed");
     // No target named: every system that it is for, and no other.
     for at in 0..3 {
         let system = door.read(&door.system(at)).await.body;
-        assert_eq!(system["BiosVersion"] == "X-3", system["Model"] == model.as_str());
+        assert_eq!(
+            system["BiosVersion"] == "X-3",
+            system["Model"] == model.as_str()
+        );
     }
 }
 
@@ -301,9 +377,15 @@ async fn a_pushed_image_is_stored_inserted_booted_once_and_ejected_with_the_next
     let stored = answer.header("location").to_owned();
     assert_eq!(answer.body["Name"], "installer.iso");
     assert_eq!(answer.body["SizeBytes"], 60_000);
-    assert_eq!(answer.body["Links"]["ActiveTargets"][0]["@odata.id"], system);
+    assert_eq!(
+        answer.body["Links"]["ActiveTargets"][0]["@odata.id"],
+        system
+    );
     let cd = door.read(&format!("{system}/VirtualMedia/Cd")).await.body;
-    assert_eq!((&cd["Inserted"], &cd["Image"]), (&json!(true), &json!(stored)));
+    assert_eq!(
+        (&cd["Inserted"], &cd["Image"]),
+        (&json!(true), &json!(stored))
+    );
     let booting = door.read(&system).await.body;
     assert_ne!(booting["PowerState"], "Off", "it is booted at once");
     let used = door.send("DELETE", &stored).admin().answer().await;
@@ -316,12 +398,22 @@ async fn a_pushed_image_is_stored_inserted_booted_once_and_ejected_with_the_next
     let machine = hf.system(&Ctx::service(), &id).unwrap();
     assert_eq!(machine.machine.boot.over, None, "once is once");
     hf.tick().await.unwrap();
-    assert_eq!(door.read(&format!("{system}/VirtualMedia/Cd")).await.body["Inserted"], true);
+    assert_eq!(
+        door.read(&format!("{system}/VirtualMedia/Cd")).await.body["Inserted"],
+        true
+    );
     reset(&door, &system, "ForceRestart").await;
     hf.tick().await.unwrap();
     let cd = door.read(&format!("{system}/VirtualMedia/Cd")).await.body;
-    assert_eq!(cd["Inserted"], false, "it stays until the reset after the boot");
-    assert_eq!(door.read(&stored).await.body["SizeBytes"], 60_000, "in the store it stays");
+    assert_eq!(
+        cd["Inserted"], false,
+        "it stays until the reset after the boot"
+    );
+    assert_eq!(
+        door.read(&stored).await.body["SizeBytes"],
+        60_000,
+        "in the store it stays"
+    );
     let deleted = door.send("DELETE", &stored).admin().answer().await;
     assert_eq!(deleted.status, 204, "{deleted:?}");
 }
@@ -347,7 +439,10 @@ async fn an_image_pushed_for_later_waits_for_the_reset() {
     let parts = [parts[0], ("UpdateFile", Some("b.iso"), b"other".as_slice())];
     let answer = push(&door, &uri, &parts).await;
     assert_eq!(answer.status, 201, "{answer:?}");
-    assert_eq!(door.read(&format!("{system}/VirtualMedia/Cd")).await.body["ImageName"], "b.iso");
+    assert_eq!(
+        door.read(&format!("{system}/VirtualMedia/Cd")).await.body["ImageName"],
+        "b.iso"
+    );
     let again = push(&door, &uri, &parts).await;
     assert_eq!(again.header("location"), answer.header("location"));
     let images = door.read(&format!("{SERVICE}/LocalImageStore")).await.body;
@@ -362,7 +457,10 @@ async fn an_image_pushed_for_later_waits_for_the_reset() {
     let names: Vec<String> = files
         .map(|f| f.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert!(names.iter().all(|name| name.ends_with(".img")), "nothing half written: {names:?}");
+    assert!(
+        names.iter().all(|name| name.ends_with(".img")),
+        "nothing half written: {names:?}"
+    );
     assert_eq!(names.len(), 2);
 }
 
@@ -377,8 +475,17 @@ async fn where_nothing_can_be_replaced_nothing_of_it_is_offered() {
     assert_eq!(system.get("BootImagePushURI"), None);
     let action = format!("{SERVICE}/Actions/UpdateService.SimpleUpdate");
     let body = json!({"ImageURI": "http://images.example/a"});
-    let refused = door.send("POST", &action).admin().json(&body).answer().await;
+    let refused = door
+        .send("POST", &action)
+        .admin()
+        .json(&body)
+        .answer()
+        .await;
     refused.refused(400, "ActionNotSupported");
-    let info = door.send("GET", &format!("{SERVICE}/SimpleUpdateActionInfo")).admin().answer().await;
+    let info = door
+        .send("GET", &format!("{SERVICE}/SimpleUpdateActionInfo"))
+        .admin()
+        .answer()
+        .await;
     info.refused(404, "ResourceMissingAtURI");
 }

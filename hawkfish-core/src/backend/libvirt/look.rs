@@ -317,8 +317,6 @@ impl Host {
             .iter()
             .any(|h| matches!(h, Happening::Started | Happening::Reset));
         if is_new_life {
-            // Whatever failed before has another chance.
-            self.picture().failed.remove(&key);
             entry.last_reset = Some(self.clock.now());
             let mut machine = (*entry.machine).clone();
             machine.last_reset = entry.last_reset;

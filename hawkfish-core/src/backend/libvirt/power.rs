@@ -82,6 +82,8 @@ impl Host {
         let console_before = self.console_length(key);
         let done = match step {
             Step::Start => {
+                // Nobody can have failed in it yet, and the event of its start may come later than we look.
+                self.picture().failed.remove(&key);
                 self.start(line, &domain, key)?;
                 Ok(())
             }

@@ -47,12 +47,8 @@ pub(super) fn pool(conn: &Connect, wanted: Option<&str>) -> Result<Option<String
         return Ok(None);
     }
     let text = pool.get_xml_desc(0)?;
-    let keeps_files = Doc::parse(&text).is_ok_and(|doc| {
-        matches!(
-            doc.attr(doc.top(), "type"),
-            Some("dir" | "fs" | "netfs")
-        )
-    });
+    let keeps_files = Doc::parse(&text)
+        .is_ok_and(|doc| matches!(doc.attr(doc.top(), "type"), Some("dir" | "fs" | "netfs")));
     Ok(keeps_files.then(|| name.to_owned()))
 }
 

@@ -69,9 +69,11 @@ fn plain(bytes: u64) -> Disk {
 
 /// A name of type 3, "locally assigned", of the IEEE's world-wide names: made from the serial number by FNV-1a.
 fn wwn(serial: &str) -> String {
-    let hash = serial.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = serial
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     format!("3{:015x}", hash >> 4)
 }
 

@@ -64,7 +64,11 @@ pub(crate) async fn a_new_disk_is_there_at_the_next_start_and_stays_until_it_is_
     );
     assert_eq!(still(&subject.now().await), still(&machine));
     let again = backend.make_disk(key, &disk).await.expect("asked again");
-    assert_eq!(still(&again), still(&machine), "asked again nothing changes");
+    assert_eq!(
+        still(&again),
+        still(&machine),
+        "asked again nothing changes"
+    );
 
     subject.start().await;
     sees(&subject, disk.token.as_str(), disk.bytes).await;
@@ -91,7 +95,10 @@ pub(crate) async fn a_disk_made_for_a_running_machine_is_there_at_once(fixture: 
     subject.start().await;
     let before = subject.now().await;
     let disk = wish(&before, "hfbehavior00000002");
-    let machine = backend.make_disk(key, &disk).await.expect("it is plugged in");
+    let machine = backend
+        .make_disk(key, &disk)
+        .await
+        .expect("it is plugged in");
     let made = machine.storage.made(&disk.token).expect("it is shown");
     assert_eq!(made.bytes, Some(disk.bytes));
     subject.step(Step::ForceOff).await;
@@ -103,7 +110,10 @@ pub(crate) async fn a_disk_made_for_a_running_machine_is_there_at_once(fixture: 
         .delete_disk(key, &disk.token)
         .await
         .expect("it goes");
-    assert_eq!(subject.now().await.storage.disks.len(), before.storage.disks.len());
+    assert_eq!(
+        subject.now().await.storage.disks.len(),
+        before.storage.disks.len()
+    );
 }
 
 pub(crate) async fn a_disk_grows_and_does_not_shrink(fixture: &dyn Fixture) {
@@ -170,7 +180,11 @@ pub(crate) async fn firmware_is_replaced_at_the_next_reset(fixture: &dyn Fixture
     let (backend, key) = (&subject.backend, subject.key);
     if !backend.capabilities().firmware {
         let unsupported = backend.lay_firmware(key, "9.9").await;
-        assert_kind!(unsupported, ErrorKind::Unsupported { .. }, "replacing firmware");
+        assert_kind!(
+            unsupported,
+            ErrorKind::Unsupported { .. },
+            "replacing firmware"
+        );
         return;
     }
     let version = |machine: &Machine| machine.identity.bios_version.clone().unwrap_or_default();

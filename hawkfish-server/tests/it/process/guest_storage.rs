@@ -80,7 +80,10 @@ impl Scene {
         let disks = told["disks"].as_array().cloned().unwrap_or_default();
         let each = disks.iter().map(|disk| {
             let serial = disk["serial"].as_str().unwrap_or_default();
-            (serial.to_owned(), disk["bytes"].as_u64().unwrap_or_default())
+            (
+                serial.to_owned(),
+                disk["bytes"].as_u64().unwrap_or_default(),
+            )
         });
         each.collect()
     }
@@ -101,7 +104,10 @@ impl Scene {
         body.extend_from_slice(&std::fs::read(iso).unwrap());
         body.extend_from_slice(b"\r\n--XX--\r\n");
         let kind = "multipart/form-data; boundary=XX";
-        self.client.post_raw(uri.as_str().unwrap(), kind, body).await.unwrap()
+        self.client
+            .post_raw(uri.as_str().unwrap(), kind, body)
+            .await
+            .unwrap()
     }
 }
 
@@ -117,7 +123,11 @@ async fn a_volume_made_by_redfish_is_a_disk_that_the_guest_sees_until_it_is_dele
     let client = &scene.client;
     let before = definition(&scene.lab, &scene.guest);
     let disk = format!("{}/Storage/virtio/Volumes/vda", scene.system);
-    assert_eq!(client.read(&disk).await["CapacityBytes"], 64 * MIB, "told while it is off");
+    assert_eq!(
+        client.read(&disk).await["CapacityBytes"],
+        64 * MIB,
+        "told while it is off"
+    );
 
     let made = scene.make("data", 100 * MIB).await.good();
     assert_eq!(made.status, StatusCode::CREATED);
@@ -136,7 +146,10 @@ async fn a_volume_made_by_redfish_is_a_disk_that_the_guest_sees_until_it_is_dele
     if plugged.status == StatusCode::CREATED {
         let serial = scene.serial(&plugged.body).await;
         let blocks = ["qemu-monitor-command", "node", "--hmp", "info block"];
-        assert!(scene.lab.virsh(&blocks).contains(&serial), "it is in the machine");
+        assert!(
+            scene.lab.virsh(&blocks).contains(&serial),
+            "it is in the machine"
+        );
     } else {
         assert_eq!(plugged.status, StatusCode::CONFLICT, "{plugged:#?}");
         assert_eq!(scene.files().len(), 1, "nothing is left behind");
@@ -148,9 +161,16 @@ async fn a_volume_made_by_redfish_is_a_disk_that_the_guest_sees_until_it_is_dele
     let grown = client.patch(&uri, &patch).await.unwrap().good();
     assert_eq!(grown.body["CapacityBytes"], 120 * MIB);
     scene.reset("On").await;
-    until("the guest sees it grown", Duration::from_secs(120), async || {
-        scene.seen().contains(&(serial.clone(), 120 * MIB)).then_some(())
-    })
+    until(
+        "the guest sees it grown",
+        Duration::from_secs(120),
+        async || {
+            scene
+                .seen()
+                .contains(&(serial.clone(), 120 * MIB))
+                .then_some(())
+        },
+    )
     .await;
     scene.reset("ForceOff").await;
     let theirs = client.delete(&disk).await.unwrap();
@@ -162,7 +182,11 @@ async fn a_volume_made_by_redfish_is_a_disk_that_the_guest_sees_until_it_is_dele
         }
     }
     assert_eq!(scene.files(), Vec::<String>::new());
-    assert_eq!(definition(&scene.lab, &scene.guest), before, "all is as it was");
+    assert_eq!(
+        definition(&scene.lab, &scene.guest),
+        before,
+        "all is as it was"
+    );
     drop(scene.server);
 }
 
@@ -187,15 +211,24 @@ async fn an_image_brought_by_one_post_is_what_the_guest_boots_next_and_only_once
     assert_eq!(scene.client.read(&slot).await["Inserted"], true);
     // Longer than a firmware takes to reset itself.
     let began = std::time::Instant::now();
-    until("the firmware has had its time", Duration::from_secs(30), async || {
-        (began.elapsed() > Duration::from_secs(4)).then_some(())
-    })
+    until(
+        "the firmware has had its time",
+        Duration::from_secs(30),
+        async || (began.elapsed() > Duration::from_secs(4)).then_some(()),
+    )
     .await;
     scene.reset("ForceRestart").await;
-    scene.guest.boots(&["FIRST", "SECOND", &scene.guest.disk]).await;
-    until("the image goes with the reset after its boot", Duration::from_secs(30), async || {
-        let slot = scene.client.read(&slot).await;
-        (slot["Inserted"] == false).then_some(())
-    })
+    scene
+        .guest
+        .boots(&["FIRST", "SECOND", &scene.guest.disk])
+        .await;
+    until(
+        "the image goes with the reset after its boot",
+        Duration::from_secs(30),
+        async || {
+            let slot = scene.client.read(&slot).await;
+            (slot["Inserted"] == false).then_some(())
+        },
+    )
     .await;
 }
