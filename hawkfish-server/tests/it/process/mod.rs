@@ -8,6 +8,7 @@ mod crash;
 mod drain;
 #[cfg(feature = "libvirt")]
 mod images;
+mod jobs;
 mod network;
 pub(crate) mod part;
 mod server;
@@ -27,6 +28,8 @@ mod guest_hardware;
 mod guest_logs;
 #[cfg(feature = "libvirt")]
 mod guest_media;
+#[cfg(feature = "libvirt")]
+mod guest_metrics;
 #[cfg(feature = "libvirt")]
 mod guest_storage;
 #[cfg(feature = "libvirt")]
