@@ -796,7 +796,7 @@ async fn addresses_that_a_network_of_the_host_has_given_are_shown_while_a_machin
         </domain>
       </node>";
     std::fs::write(&file, node).expect("a file");
-    let backend = connected(LibvirtSettings::new(&format!("test://{}", file.display()))).await;
+    let backend = connected(LibvirtSettings::new(format!("test://{}", file.display()))).await;
     let machine = backend.machines().await.expect("it answers").remove(0);
     // The driver's domains run when it begins; what it leases follows from the number of the interface.
     assert_eq!(machine.power, Power::On);
