@@ -148,6 +148,7 @@ mod tests {
                 setting(Knob::BootMenu, OFF, Takes::switch()),
                 setting(Knob::BootMenuTimeout, NO_TIME, Takes::Numbers(0, 1000)),
             ],
+            keys: None,
         }
     }
 

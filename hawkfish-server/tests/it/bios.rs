@@ -457,20 +457,33 @@ async fn the_databases_of_secure_boot_are_shown_with_what_is_in_them() {
             assert_eq!(signature["SignatureTypeRegistry"], "UEFI");
             let kind = signature["SignatureType"].as_str().unwrap().to_owned();
             let text = signature["SignatureString"].as_str().unwrap().to_owned();
-            let length = if kind == "EFI_CERT_SHA256_GUID" {
-                64
-            } else {
-                512
-            };
-            assert_eq!(text.len(), length, "{signature}");
+            assert_eq!((kind.as_str(), text.len()), ("EFI_CERT_SHA256_GUID", 64));
             assert!(
                 seen.insert(text, database["Id"].clone()).is_none(),
                 "each is another"
             );
         }
         let certificates = database["Certificates"]["@odata.id"].as_str().unwrap();
-        door.read(certificates).await;
-        let missing = format!("{certificates}/1");
+        let members = door.read(certificates).await.body["Members"].clone();
+        for certificate in members.as_array().unwrap() {
+            let certificate = door
+                .read(certificate["@odata.id"].as_str().unwrap())
+                .await
+                .body;
+            let name = certificate["Subject"]["CommonName"].as_str().unwrap();
+            assert!(name.starts_with("Kestrel S1 "), "{certificate}");
+            assert_eq!(certificate["ValidNotBefore"], "2020-01-01T00:00:00Z");
+            let text = certificate["CertificateString"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            assert!(text.starts_with("-----BEGIN CERTIFICATE-----"), "{text}");
+            assert!(
+                seen.insert(text, database["Id"].clone()).is_none(),
+                "each is another"
+            );
+        }
+        let missing = format!("{certificates}/7");
         let answer = door.send("GET", &missing).admin().answer().await;
         answer.refused(404, "ResourceMissingAtURI");
     }

@@ -7,13 +7,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use super::boot::Config;
+use super::keys;
 use super::profile::Profile;
-use crate::backend::{
-    BootMode, Firmware, Key, KeyKind, Keys, Knob, KnobValue, Setting, Takes, Word,
-};
+use crate::backend::{BootMode, Firmware, Keys, Knob, KnobValue, Setting, Takes, Word};
 use crate::error::{Error, ErrorKind, Invalid, Result};
 
 /// Settings that are not as delivered; the boot mode is not among them.
@@ -286,42 +283,10 @@ impl Config {
     }
 }
 
-/// The keys that machines of this make are delivered with, if they know secure boot: the maker's, and some programs that are known to be good or bad. They are
-/// digests of their own names: nothing here signs anything.
+/// The keys that machines of this make are delivered with, if they know secure boot.
 pub(super) fn keys(profile: &Profile) -> Option<Keys> {
     delivered(profile, Knob::SecureBoot)?;
-    let digest = |name: &str, part: u8| {
-        let text = format!("{}/{name}/{part}", profile.product);
-        Sha256::digest(text.as_bytes())
-    };
-    let owner = |name: &str| {
-        let digest = digest(name, 0);
-        uuid::Builder::from_random_bytes(digest[..16].try_into().expect("16 bytes")).into_uuid()
-    };
-    let public_key = |name: &str| {
-        let data: Vec<u8> = (1..=8).flat_map(|part| digest(name, part)).collect();
-        vec![Key {
-            kind: KeyKind::Rsa2048,
-            owner: owner("maker"),
-            data: data.into(),
-        }]
-    };
-    let programs = |name: &str, count: u8| -> Vec<Key> {
-        let each = (1..=count).map(|part| Key {
-            kind: KeyKind::Sha256,
-            owner: owner(name),
-            data: digest(name, part).to_vec().into(),
-        });
-        each.collect()
-    };
-    Some(Keys {
-        databases: BTreeMap::from([
-            ("PK".to_owned(), public_key("platform")),
-            ("KEK".to_owned(), public_key("exchange")),
-            ("db".to_owned(), programs("good", 4)),
-            ("dbx".to_owned(), programs("bad", 6)),
-        ]),
-    })
+    Some(keys::delivered(profile))
 }
 
 fn between(knob: Knob, with: Knob, message: &'static str) -> Error {

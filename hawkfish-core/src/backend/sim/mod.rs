@@ -20,6 +20,7 @@ mod boot;
 mod console;
 mod hardware;
 mod identity;
+mod keys;
 mod knobs;
 mod machine;
 mod parts;
