@@ -25,9 +25,9 @@ list! {
     110 "0110_manager",
     120 "0120_logs",
     130 "0130_volumes",
-    160 "0160_update",
     140 "0140_bios",
     150 "0150_telemetry",
+    160 "0160_update",
     170 "0170_jobs",
 }
 

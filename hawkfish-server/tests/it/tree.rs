@@ -89,7 +89,8 @@ async fn every_link_leads_to_what_it_says() {
     ];
     for resource in resource::ALL
         .iter()
-        .filter(|resource| !hidden.contains(&resource.uri))
+        // What can only be pushed to is no resource to be linked.
+        .filter(|resource| resource.get.is_some() && !hidden.contains(&resource.uri))
     {
         let like = |uri: &String| {
             let (a, b): (Vec<_>, Vec<_>) =
