@@ -80,6 +80,5 @@ pub(super) fn identifiers(disk: &Disk) -> Option<Vec<Identifier>> {
     Some(vec![Identifier {
         durable_name: Prop::Value(wwn.clone()),
         durable_name_format: Prop::Value(DurableNameFormat::NAA),
-        ..Default::default()
     }])
 }

@@ -249,7 +249,6 @@ async fn image(rq: &Rq) -> Result<Content, Problem> {
         status: Some(healthy()),
         links: Some(Links {
             active_targets: Some(targets),
-            ..Default::default()
         }),
         ..Default::default()
     })
