@@ -261,8 +261,8 @@ impl Resolver<'_> {
             }
         }
         self.ir.types[at].doc = doc;
-        self.ir.types[at].dynamic_writable =
-            wanted.writable.iter().any(|name| name == EVERY) && !self.ir.types[at].dynamic.is_empty();
+        self.ir.types[at].dynamic_writable = wanted.writable.iter().any(|name| name == EVERY)
+            && !self.ir.types[at].dynamic.is_empty();
 
         let all = self.properties(&full);
         let order = order(&full, role, wanted, &all);

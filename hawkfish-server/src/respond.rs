@@ -12,7 +12,8 @@ use hawkfish_core::id::TaskId;
 use hawkfish_redfish::error::RedfishError;
 use hawkfish_redfish::validate;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LINK, LOCATION, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LINK,
+    LOCATION, RETRY_AFTER,
 };
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value, json};

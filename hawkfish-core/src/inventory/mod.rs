@@ -173,7 +173,11 @@ impl Inventory {
 
     fn note_restart(&self, system: &System) {
         let waits = system.bios.restart_until.is_some();
-        let is_noted = self.to_restart.read().expect("inventory").contains(&system.id);
+        let is_noted = self
+            .to_restart
+            .read()
+            .expect("inventory")
+            .contains(&system.id);
         if waits != is_noted {
             let mut ids = self.to_restart.write().expect("inventory");
             if waits {

@@ -9,7 +9,8 @@ use hawkfish_core::accounts::HashCost;
 use hawkfish_core::app::{Builder, HawkFish};
 use hawkfish_core::backend::sim::{SimBackend, SimSettings};
 use hawkfish_core::backend::{
-    Backend, Capabilities, Change, Disk, HostFacts, Insert, Machine, MachineKey, NewDisk, Setup, Step,
+    Backend, Capabilities, Change, Disk, HostFacts, Insert, Machine, MachineKey, NewDisk, Setup,
+    Step,
 };
 use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
@@ -67,7 +68,10 @@ impl Backend for Rack {
         if step == Step::Start && self.starts_only_as_delivered.load(Ordering::Acquire) {
             let machine = self.sim.machine(key).await?;
             let settings = &machine.firmware.settings;
-            if settings.iter().any(|setting| setting.next != setting.default) {
+            if settings
+                .iter()
+                .any(|setting| setting.next != setting.default)
+            {
                 return Err(Error::backend("The machine does not come up."));
             }
         }

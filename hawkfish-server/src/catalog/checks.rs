@@ -354,7 +354,9 @@ pub(super) fn and_here(
             let entity = kind.trim_start_matches('#').split('.').next();
             for finding in &mut more {
                 let is_absent = finding.problem == validate::Problem::NotWritable;
-                if is_absent && !validate::is_served_property(entity.unwrap_or_default(), &finding.pointer) {
+                if is_absent
+                    && !validate::is_served_property(entity.unwrap_or_default(), &finding.pointer)
+                {
                     finding.problem = validate::Problem::Unknown;
                 }
             }

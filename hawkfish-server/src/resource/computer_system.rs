@@ -123,7 +123,10 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             ..Default::default()
         }),
         memory_summary: Some(model::MemorySummary {
-            metrics: Some(OdataId::new(format!("{}/MemorySummary/MemoryMetrics", rq.uri()))),
+            metrics: Some(OdataId::new(format!(
+                "{}/MemorySummary/MemoryMetrics",
+                rq.uri()
+            ))),
             total_system_memory_gib: Prop::Value(gibibytes(
                 machine.memory_kib.saturating_sub(persistent_kib),
             )),

@@ -42,6 +42,9 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let to_come = system.settings_to_come();
     let is_on = KnobValue::Word(Word::Enabled);
     let boot = &system.machine.boot;
+    let keys = system.machine.firmware.keys.as_ref();
+    let platform = keys.and_then(|keys| keys.databases.get("PK"));
+    let has_owner = platform.is_some_and(|keys| !keys.is_empty());
     // Of a system that is off, no boot is current; what its last one was is not known.
     let runs = system.machine.power != Power::Off;
     let current = runs.then_some(match boot.secure {
@@ -53,10 +56,11 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         name: "UEFI Secure Boot".to_owned(),
         secure_boot_enable: Prop::Value(to_come.get(&Knob::SecureBoot) == Some(&is_on)),
         secure_boot_current_boot: Prop::or_null(current),
-        // Without keys nobody asks whose machine it is; whether a firmware without secure boot has any is not known.
-        secure_boot_mode: match boot.secure {
-            Some(true) => Prop::Value(SecureBootModeType::UserMode),
-            _ => Prop::Absent,
+        // A platform key makes a machine somebody's. Whether a firmware whose keys cannot be read has one shows only where it asks for signatures.
+        secure_boot_mode: if boot.secure == Some(true) || has_owner {
+            Prop::Value(SecureBootModeType::UserMode)
+        } else {
+            Prop::Absent
         },
         secure_boot_databases: (system.machine.firmware.keys.is_some())
             .then(|| OdataId::new(format!("{}/SecureBootDatabases", rq.uri()))),

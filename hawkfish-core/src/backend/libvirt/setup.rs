@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::boot::{define, definition, running};
-use super::host::Host;
 use super::firmware::Make;
+use super::host::Host;
 use super::line::Line;
 use super::look::is_active;
 use super::marker::Marker;
@@ -138,7 +138,11 @@ impl Host {
                     live::set_order(&domain, key, &live, &order)?;
                 }
             }
-            if let Some(action) = setup.knobs.get(&Knob::WatchdogAction).filter(|_| is_running) {
+            if let Some(action) = setup
+                .knobs
+                .get(&Knob::WatchdogAction)
+                .filter(|_| is_running)
+            {
                 live::set_watchdog(&domain, key, *action)?;
             }
             if !setup.nic_link.is_empty() && is_running {
@@ -161,13 +165,7 @@ impl Host {
                     Some((name.clone(), nic.link_up))
                 });
                 let _ = running(&domain, key).and_then(|live| {
-                    nic::set_live_links(
-                        &domain,
-                        key,
-                        live,
-                        &facts.hardware.nics,
-                        &before.collect(),
-                    )
+                    nic::set_live_links(&domain, key, live, &facts.hardware.nics, &before.collect())
                 });
                 let _ = self.bring_in_order(&domain, key, &order_before);
             }
@@ -198,7 +196,8 @@ impl Host {
         let facts = knobs::firmware(&knobs::read(doc, &make, offers), None);
         let in_use = if is_running && setup.knobs.contains_key(&Knob::SecureBoot) {
             let live = running(domain, key)?;
-            live.path(&["os", "nvram"]).and_then(|node| live.string(node))
+            live.path(&["os", "nvram"])
+                .and_then(|node| live.string(node))
         } else {
             None
         };

@@ -16,7 +16,8 @@ use super::profile::{Guest, Profile};
 use super::stats::{self, Measured};
 use super::storage;
 use crate::backend::{
-    self, Cause, Change, Firmware, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot, Stats, Step,
+    self, Cause, Change, Firmware, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot,
+    Stats, Step,
 };
 use crate::entropy::{Entropy as _, SeededEntropy};
 use crate::error::{Conflict, Error, Result};
