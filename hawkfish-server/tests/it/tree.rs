@@ -13,9 +13,10 @@ fn links(value: &Value, found: &mut BTreeSet<String>) {
         Value::Object(members) => {
             for (name, value) in members {
                 match value.as_str() {
-                    Some(uri) if name == "@odata.id"
-                        || name == "@Redfish.ActionInfo"
-                        || (name == "Uri" && uri.starts_with('/')) =>
+                    Some(uri)
+                        if name == "@odata.id"
+                            || name == "@Redfish.ActionInfo"
+                            || (name == "Uri" && uri.starts_with('/')) =>
                     {
                         found.insert(uri.to_owned());
                     }
