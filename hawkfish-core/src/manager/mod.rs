@@ -406,12 +406,11 @@ impl HawkFish {
                     let old = rows::get(tx.conn(), &id).await?;
                     let mut new = old.clone();
                     change(&mut new)?;
-                    if new.asks() && !new.ntp_answered && (!old.asks() || old.ntp_answered) {
-                        due::put(tx, now, DUE_NTP, id.as_str(), &Value::Null).await?;
-                    } else if new.asks() && new.ntp_servers != old.ntp_servers {
-                        due::put(tx, now, DUE_NTP, id.as_str(), &Value::Null).await?;
-                    } else if !new.asks() {
+                    let is_other = !old.asks() || new.ntp_servers != old.ntp_servers;
+                    if !new.asks() {
                         due::remove(tx, DUE_NTP, id.as_str()).await?;
+                    } else if is_other {
+                        due::put(tx, now, DUE_NTP, id.as_str(), &Value::Null).await?;
                     }
                     match new.away_until {
                         Some(at) => due::put(tx, at, DUE_BACK, id.as_str(), &Value::Null).await?,
