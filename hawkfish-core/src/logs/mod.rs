@@ -1,7 +1,7 @@
 //! What happened: to systems, and through the service. The one place where a change becomes something to tell.
 //!
-//! A room that changes something says so with [`tell`], in the transaction of the change: both are kept, or neither. What is told of something that is
-//! no change of the store's, such as a request that was refused, goes in with [`tell_soon`]: it is shown at once and stored with the next commit, or within a
+//! A room that changes something says so with `tell`, in the transaction of the change: both are kept, or neither. What is told of something that is
+//! no change of the store's, such as a request that was refused, goes in with `tell_soon`: it is shown at once and stored with the next commit, or within a
 //! second, so that nobody waits for a second one.
 //!
 //! Logs are read from memory, where as much of them is kept as in the store. A log is bounded: when it is full, the oldest goes or the newest does not
