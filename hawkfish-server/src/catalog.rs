@@ -155,6 +155,12 @@ impl Catalog {
         &self.entries[route.entry]
     }
 
+    /// Whether a collection stands at `uri`.
+    pub(crate) fn is_collection(&self, uri: &str) -> bool {
+        let route = self.find(uri);
+        route.is_some_and(|route| self.entry(&route).resource.entity.ends_with("Collection"))
+    }
+
     /// Whether the method at that place needs no credentials.
     pub(crate) fn is_open(&self, route: &Route, method: &Method) -> bool {
         let open = self.entry(route).resource.open;

@@ -124,7 +124,8 @@ async fn model(
 ) -> LogEntry {
     let event = &entry.event;
     let message = telling::message(event);
-    let origin = telling::origin(log, event);
+    // The schema lets an entry be about a resource only.
+    let origin = telling::origin(log, event).filter(|uri| !rq.service.catalog.is_collection(uri));
     let is_there = match &origin {
         None => false,
         // The system was asked for on the way here.
