@@ -21,7 +21,7 @@ use crate::door::{ADMIN, Answer, Door};
 const SERVICE: &str = "/redfish/v1/UpdateService";
 
 /// A service that keeps files, on a folder of its own.
-async fn open() -> (Door, TempDir) {
+pub(crate) async fn open() -> (Door, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
     let rack = SimSettings {
@@ -68,7 +68,7 @@ fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     body
 }
 
-async fn push(door: &Door, uri: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
+pub(crate) async fn push(door: &Door, uri: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
     door.send("POST", uri)
         .admin()
         .header("content-type", "multipart/form-data; boundary=XX")
