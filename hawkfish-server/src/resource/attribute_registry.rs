@@ -134,7 +134,6 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         registry_entries: Some(RegistryEntries {
             attributes: Some(attributes.collect()),
             menus: Some(menus.collect()),
-            ..RegistryEntries::default()
         }),
         ..AttributeRegistry::default()
     })
@@ -147,7 +146,6 @@ fn attribute(setting: &Setting, place: i64) -> model::Attributes {
             let values = words.iter().map(|word| AttributeValue {
                 value_name: Some(word.as_str().to_owned()),
                 value_display_name: Prop::Value(title_of(word).to_owned()),
-                ..AttributeValue::default()
             });
             (AttributeType::Enumeration, Some(values.collect()), None)
         }
