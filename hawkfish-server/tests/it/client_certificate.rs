@@ -19,13 +19,13 @@ const SERVICE: &str = "/redfish/v1/AccountService";
 const PRINCIPAL: [u64; 10] = [1, 3, 6, 1, 4, 1, 311, 20, 2, 3];
 
 /// Somebody who signs certificates.
-struct Authority {
+pub(crate) struct Authority {
     certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -52,7 +52,7 @@ impl Authority {
         self.signs(|params| params.distinguished_name.push(DnType::CommonName, name))
     }
 
-    fn write(&self, folder: &Path) -> std::path::PathBuf {
+    pub(crate) fn write(&self, folder: &Path) -> std::path::PathBuf {
         let path = folder.join("authority.pem");
         std::fs::write(&path, self.certificate.pem()).unwrap();
         path

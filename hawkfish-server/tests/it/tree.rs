@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hawkfish_redfish::validate;
-use hawkfish_server::resource;
+use hawkfish_server::tls::{ClientAuthorities, NameIn};
+use hawkfish_server::{Options, resource};
 use serde_json::Value;
 
-use crate::door::Door;
+use crate::client_certificate::Authority;
 
 fn links(value: &Value, found: &mut BTreeSet<String>) {
     match value {
@@ -31,7 +32,17 @@ fn links(value: &Value, found: &mut BTreeSet<String>) {
 
 #[tokio::test]
 async fn every_link_leads_to_what_it_says() {
-    let (door, _folder) = crate::update::open().await;
+    let authority = tempfile::tempdir().unwrap();
+    let clients = ClientAuthorities {
+        files: vec![Authority::new("clients").write(authority.path())],
+        optional: true,
+        name_in: NameIn::CommonName,
+    };
+    let options = Options {
+        client_certificates: Some(clients.read().unwrap()),
+        ..Options::default()
+    };
+    let (door, _folder) = crate::update::open_with(options).await;
     door.furnish().await;
     // So that something lies in its image store.
     let uri = format!("{}/BootImage", door.system(1));

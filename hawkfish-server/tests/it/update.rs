@@ -21,7 +21,12 @@ use crate::door::{ADMIN, Answer, Door};
 const SERVICE: &str = "/redfish/v1/UpdateService";
 
 /// A service that keeps files, on a folder of its own.
-pub(crate) async fn open() -> (Door, TempDir) {
+async fn open() -> (Door, TempDir) {
+    open_with(Options::default()).await
+}
+
+/// The same with options.
+pub(crate) async fn open_with(options: Options) -> (Door, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
     let rack = SimSettings {
@@ -50,7 +55,7 @@ pub(crate) async fn open() -> (Door, TempDir) {
         .await
         .unwrap();
     hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
-    let app = App::new(hf, Options::default());
+    let app = App::new(hf, options);
     (Door { app, clock, rack }, folder)
 }
 
