@@ -445,10 +445,18 @@ impl Settings {
             })?,
             door: Door::of(found)?,
             image_store_bytes: bytes(text(found, "image-store-size", "64G")).ok_or_else(|| {
-                wrong(found, "image-store-size", "it is no size such as 700M or 32G")
+                wrong(
+                    found,
+                    "image-store-size",
+                    "it is no size such as 700M or 32G",
+                )
             })?,
             update_max_bytes: bytes(text(found, "update-max-size", "64M")).ok_or_else(|| {
-                wrong(found, "update-max-size", "it is no size such as 700M or 32G")
+                wrong(
+                    found,
+                    "update-max-size",
+                    "it is no size such as 700M or 32G",
+                )
             })?,
             storage_pool: found
                 .get("storage-pool")

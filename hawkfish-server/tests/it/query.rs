@@ -113,7 +113,10 @@ async fn a_filter_chooses_members_and_their_count() {
             "{filter}"
         );
     }
-    for bad in ["PowerState+eq+1", "MemorySummary/TotalSystemMemoryGiB+gt+'4'"] {
+    for bad in [
+        "PowerState+eq+1",
+        "MemorySummary/TotalSystemMemoryGiB+gt+'4'",
+    ] {
         let answer = ask(&door, SYSTEMS, &format!("$filter={bad}")).await;
         answer.refused(400, "QueryParameterValueTypeError");
     }
