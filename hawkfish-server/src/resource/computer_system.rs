@@ -120,7 +120,6 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             ))),
             model: Prop::or_absent(processors.model.clone()),
             status: Some(status.clone()),
-            ..Default::default()
         }),
         memory_summary: Some(model::MemorySummary {
             metrics: Some(OdataId::new(format!(
