@@ -4,6 +4,7 @@
 //! manager leaves its system alone; for a while nothing that belongs to it answers, and then it looks at its machine anew.
 
 pub mod interfaces;
+mod names;
 pub mod ntp;
 mod rows;
 
@@ -16,12 +17,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::app::HawkFish;
+use crate::backend::MachineKey;
 use crate::ctx::Ctx;
 use crate::db::{Store, Tx};
 use crate::due::{self, Due};
 use crate::error::{Error, Invalid, Result};
 use crate::id::SystemId;
 use crate::inventory::System;
+use interfaces::Interface;
+use names::Names;
+pub use names::NamesChange;
 use ntp::Server;
 
 /// The kind of the due row that asks the time servers of a manager.
@@ -58,6 +63,8 @@ pub struct Manager {
     pub last_reset: Option<Timestamp>,
     /// Until when its restart takes.
     pub away_until: Option<Timestamp>,
+    /// What a simulated one is called, as far as that was set.
+    names: Names,
 }
 
 impl Manager {
@@ -73,6 +80,26 @@ impl Manager {
     #[must_use]
     pub fn is_set_by_ntp(&self) -> bool {
         self.ntp_enabled && self.ntp_answered
+    }
+
+    /// What the simulated manager of a machine is called on its network, without its domain.
+    #[must_use]
+    pub fn host_name(&self, key: MachineKey) -> String {
+        self.names.host(key)
+    }
+
+    /// The same with its domain.
+    #[must_use]
+    pub fn fqdn(&self, key: MachineKey) -> String {
+        format!("{}.{}", self.names.host(key), self.names.domain())
+    }
+
+    /// The interface by which the simulated manager of a machine is on its network.
+    #[must_use]
+    pub fn interface(&self, key: MachineKey) -> Interface {
+        let mut interface = interfaces::simulated(key);
+        self.names.apply(&mut interface);
+        interface
     }
 
     fn asks(&self) -> bool {
@@ -91,6 +118,8 @@ pub struct ManagerChange {
     pub ntp_enabled: Option<bool>,
     /// Its time servers: names or addresses, with a port where it is not 123.
     pub ntp_servers: Option<Vec<String>>,
+    /// What a simulated one is called, and whom it asks for names.
+    pub names: NamesChange,
 }
 
 /// How a manager is restarted.
@@ -152,7 +181,8 @@ impl HawkFish {
     /// Changes a manager, all or nothing.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` at `/DateTime`, `/DateTimeLocalOffset`, `/NTP/NTPServers`; `Internal` when the store fails.
+    /// `NotFound`; `Invalid` at `/DateTime`, `/DateTimeLocalOffset`, `/NTP/NTPServers`, `/HostName`, `/FQDN`, `/StaticNameServers`, the last three always where
+    /// the manager is on a real network; `Internal` when the store fails.
     pub async fn update_manager(
         &self,
         ctx: &Ctx,
@@ -164,8 +194,16 @@ impl HawkFish {
             local_offset_minutes,
             ntp_enabled,
             ntp_servers,
+            names,
         } = change;
-        self.system(ctx, id)?;
+        let system = self.system(ctx, id)?;
+        if let Some(pointer) = names.first()
+            && !self.is_simulated(&system)
+        {
+            let why =
+                "What the manager's machine is called, and whom it asks for names, is set there.";
+            return Err(Error::invalid(pointer, "", Invalid::ReadOnly, why));
+        }
         let servers = match ntp_servers {
             Some(servers) => Some(self.servers(servers)?),
             None => None,
@@ -182,6 +220,7 @@ impl HawkFish {
         }
         let now = self.clock().now();
         self.change_manager(id, now, move |manager| {
+            manager.names.change(names)?;
             let asked = (manager.asks(), manager.ntp_servers.clone());
             manager.ntp_enabled = ntp_enabled.unwrap_or(manager.ntp_enabled);
             manager.ntp_servers = servers.unwrap_or_else(|| manager.ntp_servers.clone());

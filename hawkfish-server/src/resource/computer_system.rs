@@ -199,6 +199,11 @@ fn boot(system: &System, uri: &str) -> model::Boot {
             .collect(),
         boot_source_override_mode: Prop::Value(mode(boot.mode)),
         boot_source_override_mode_allowable: boot.modes.iter().map(|m| mode(*m)).collect(),
+        // A device path cannot be chosen to boot from; only who boots by UEFI could have one.
+        uefi_target_boot_source_override: match boot.mode {
+            BootMode::Uefi => Prop::Null,
+            BootMode::Legacy => Prop::Absent,
+        },
         http_boot_uri: if boot.targets.contains(&BootTarget::UefiHttp) {
             Prop::or_null(boot.http_uri.clone())
         } else {

@@ -133,7 +133,21 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 
 async fn change(rq: &Rq) -> Result<Outcome, Problem> {
     const ENABLED: &str = "/InterfaceEnabled";
-    let EthernetInterfacePatch { interface_enabled } = rq.body()?;
+    let EthernetInterfacePatch {
+        interface_enabled,
+        host_name,
+        fqdn,
+        static_name_servers,
+    } = rq.body()?;
+    let of_the_guest = [
+        (host_name.change().is_some(), "/HostName"),
+        (fqdn.change().is_some(), "/FQDN"),
+        (static_name_servers.is_some(), "/StaticNameServers"),
+    ];
+    if let Some((_, pointer)) = of_the_guest.into_iter().find(|(is_wanted, _)| *is_wanted) {
+        let why = "Only the guest sets that.";
+        return Err(Error::invalid(pointer, "", Invalid::ReadOnly, why).into());
+    }
     let system = parts::system(rq)?;
     let nic = nic(rq, &system)?;
     let Some(wanted) = interface_enabled.change() else {

@@ -2,9 +2,13 @@
 
 use std::net::IpAddr;
 
+use hawkfish_core::error::{Error, Invalid};
 use hawkfish_core::inventory::System;
 use hawkfish_core::manager::interfaces::{self, Interface};
-use hawkfish_redfish::model::ethernet_interface::{EthernetInterface, LinkStatus, Links};
+use hawkfish_core::manager::{ManagerChange, NamesChange};
+use hawkfish_redfish::model::ethernet_interface::{
+    EthernetInterface, EthernetInterfacePatch, LinkStatus, Links,
+};
 use hawkfish_redfish::model::ip_addresses::{
     AddressState, IPv4Address, IPv4AddressOrigin, IPv6Address, IPv6AddressOrigin,
 };
@@ -12,7 +16,7 @@ use hawkfish_redfish::model::{OdataId, Prop};
 
 use super::healthy;
 use super::network_protocol::names;
-use crate::catalog::{Content, Privileges, Resource, Rq};
+use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
 use crate::problem::Problem;
 
 /// The interfaces of a manager.
@@ -39,13 +43,15 @@ pub(crate) const RESOURCE: Resource = Resource {
     uri: "/redfish/v1/Managers/{system}/EthernetInterfaces/{interface}",
     entity: "EthernetInterface",
     get: Some(|rq| Box::pin(read(rq))),
+    patch: Some(|rq| Box::pin(change(rq))),
     privileges: Privileges::MANAGER,
     ..Resource::NONE
 };
 
 async fn all(rq: &Rq, system: &System) -> Result<Vec<Interface>, Problem> {
     if rq.hf.is_simulated(system) {
-        return Ok(vec![interfaces::simulated(system.machine.key)]);
+        let manager = rq.hf.manager(&rq.ctx, &system.id)?;
+        return Ok(vec![manager.interface(system.machine.key)]);
     }
     let reach = rq.service.reach();
     let listen = reach.https.or(reach.http).map(|at| at.ip());
@@ -74,7 +80,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let interface = all.iter().find(|one| id(one) == wanted);
     let interface = interface.ok_or_else(|| Problem::missing(rq.uri()))?;
     let is_simulated = rq.hf.is_simulated(&system);
-    let (host_name, fqdn) = names(rq, &system);
+    let (host_name, fqdn) = names(rq, &system)?;
     let mut v4 = Vec::new();
     let mut v6 = Vec::new();
     for (address, prefix) in &interface.addresses {
@@ -105,6 +111,8 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             }),
         }
     }
+    let servers = interface.name_servers.iter();
+    let name_servers: Vec<_> = servers.map(ToString::to_string).collect();
     let chassis = format!("/redfish/v1/Chassis/{}", system.id);
     Content::of(&EthernetInterface {
         odata_id: rq.uri().to_owned(),
@@ -119,18 +127,14 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         speed_mbps: Prop::or_absent(interface.speed_mbps.map(i64::from)),
         full_duplex: Prop::or_absent(interface.is_full_duplex),
         mtu_size: Prop::or_absent(interface.mtu.map(i64::from)),
-        host_name: Prop::or_absent(host_name),
-        fqdn: Prop::or_absent(fqdn),
+        host_name: Prop::or_null(host_name),
+        fqdn: Prop::or_null(fqdn),
         ipv6_enabled: Prop::Value(!v6.is_empty()),
         ipv4_addresses: Some(v4),
         ipv6_addresses: Some(v6),
-        name_servers: Some(
-            interface
-                .name_servers
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        ),
+        // Those of a real one may come from anywhere.
+        static_name_servers: is_simulated.then(|| name_servers.clone()),
+        name_servers: Some(name_servers),
         status: Some(healthy()),
         links: Some(Links {
             chassis: Some(OdataId::new(chassis)),
@@ -138,6 +142,42 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         }),
         ..Default::default()
     })
+}
+
+async fn change(rq: &Rq) -> Result<Outcome, Problem> {
+    let EthernetInterfacePatch {
+        interface_enabled,
+        host_name,
+        fqdn,
+        static_name_servers,
+    } = rq.body()?;
+    let id = rq.id("system")?;
+    let refused = |pointer, value: &str, reason, why| {
+        Problem::from(Error::invalid(pointer, value, reason, why))
+    };
+    if interface_enabled.change().is_some() {
+        let why = "It is the one by which the manager is reached.";
+        return Err(refused("/InterfaceEnabled", "", Invalid::ReadOnly, why));
+    }
+    let text = |wanted: Prop<String>, pointer| match wanted.change() {
+        None => Ok(None),
+        Some(Some(text)) => Ok(Some(text)),
+        Some(None) => {
+            let why = "A manager has a name.";
+            Err(refused(pointer, "null", Invalid::Format, why))
+        }
+    };
+    let names = NamesChange {
+        host_name: text(host_name, "/HostName")?,
+        fqdn: text(fqdn, "/FQDN")?,
+        name_servers: static_name_servers.map(|servers| servers.into_iter().flatten().collect()),
+    };
+    let change = ManagerChange {
+        names,
+        ..ManagerChange::default()
+    };
+    rq.hf.update_manager(&rq.ctx, &id, change).await?;
+    Ok(Outcome::Done)
 }
 
 fn mask(prefix: u8) -> std::net::Ipv4Addr {

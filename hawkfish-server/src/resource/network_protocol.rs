@@ -26,18 +26,18 @@ pub(crate) const RESOURCE: Resource = Resource {
 };
 
 /// The host name of a manager, and with its domain where that is known.
-pub(super) fn names(rq: &Rq, system: &System) -> (Option<String>, Option<String>) {
+pub(super) fn names(rq: &Rq, system: &System) -> Result<(Option<String>, Option<String>), Problem> {
     if rq.hf.is_simulated(system) {
-        let name = interfaces::simulated_host_name(system.machine.key);
-        return (Some(name), None);
+        let (manager, key) = (rq.hf.manager(&rq.ctx, &system.id)?, system.machine.key);
+        return Ok((Some(manager.host_name(key)), Some(manager.fqdn(key))));
     }
     let Some(whole) = interfaces::host_name() else {
-        return (None, None);
+        return Ok((None, None));
     };
-    match whole.split_once('.') {
+    Ok(match whole.split_once('.') {
         Some((name, _)) => (Some(name.to_owned()), Some(whole)),
         None => (Some(whole), None),
-    }
+    })
 }
 
 async fn read(rq: &Rq) -> Result<Content, Problem> {
@@ -45,7 +45,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let system = rq.hf.system(&rq.ctx, &id)?;
     let manager = rq.hf.manager(&rq.ctx, &id)?;
     let reach = rq.service.reach();
-    let (host_name, fqdn) = names(rq, &system);
+    let (host_name, fqdn) = names(rq, &system)?;
     let port = |at: Option<std::net::SocketAddr>| Prop::or_null(at.map(|at| at.port().into()));
     let certificates = || OdataId::new(format!("{}/HTTPS/Certificates", rq.uri()));
     Content::of(&ManagerNetworkProtocol {
@@ -53,7 +53,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         id: "NetworkProtocol".to_owned(),
         name: "Network protocols".to_owned(),
         host_name: Prop::or_null(host_name),
-        fqdn: Prop::or_absent(fqdn),
+        fqdn: Prop::or_null(fqdn),
         http: Some(Protocol {
             protocol_enabled: Prop::Value(reach.http.is_some()),
             port: port(reach.http),

@@ -163,6 +163,11 @@ async fn firmware(rq: &Rq) -> Result<Content, Problem> {
         name: format!("Firmware of {}", system.machine.name),
         // A hypervisor need not say which it is.
         version: Prop::or_null(identity.bios_version.clone()),
+        // Of a simulated machine all is of one maker; a hypervisor does not say who made its firmware.
+        manufacturer: match rq.hf.is_simulated(&system) {
+            true => Prop::or_null(identity.manufacturer.clone()),
+            false => Prop::Null,
+        },
         software_id: identity.product.clone(),
         updateable: Prop::Value(system.can_update()),
         reset_required_on_update: match system.can_update() {
@@ -220,6 +225,10 @@ async fn software(rq: &Rq) -> Result<Content, Problem> {
         description: Prop::Value(format!("{} on {}", program.name, host.facts.name)),
         version: Prop::Value(program.version),
         software_id: Some(program.name.to_ascii_lowercase().replace(' ', "-")),
+        manufacturer: match program.name.starts_with("HawkFish") {
+            true => Prop::Value("HawkFish".to_owned()),
+            false => Prop::Null,
+        },
         updateable: Prop::Value(false),
         status: Some(healthy()),
         ..Default::default()
@@ -245,6 +254,8 @@ async fn image(rq: &Rq) -> Result<Content, Problem> {
         id: image.id.to_string(),
         name: image.name.clone(),
         software_id: Some(image.sha256.clone()),
+        // Nobody said who made it.
+        manufacturer: Prop::Null,
         size_bytes: Prop::or_absent(i64::try_from(image.bytes).ok()),
         status: Some(healthy()),
         links: Some(Links {

@@ -470,6 +470,57 @@ async fn a_simulated_manager_has_an_interface_of_its_own_that_is_always_the_same
 }
 
 #[tokio::test]
+async fn a_simulated_manager_can_be_named_and_told_whom_to_ask_for_names_and_a_bad_name_changes_nothing()
+ {
+    let door = Door::open().await;
+    let uri = format!("{}/EthernetInterfaces/eth0", manager(&door, 0));
+    let before = door.read(&uri).await.body;
+    let wanted = json!({"HostName": "bmc7", "StaticNameServers": ["192.0.2.1", "2001:db8::1"]});
+    let now = patch(&door, &uri, &wanted).await;
+    now.ok();
+    assert_eq!(now.body["HostName"], "bmc7");
+    let domain = before["FQDN"].as_str().unwrap().split_once('.').unwrap().1;
+    assert_eq!(now.body["FQDN"], format!("bmc7.{domain}"));
+    assert_eq!(now.body["NameServers"], json!(["192.0.2.1", "2001:db8::1"]));
+    let whole = json!({"FQDN": "node1.rack2.example"});
+    patch(&door, &uri, &whole).await.ok();
+    let protocol = format!("{}/NetworkProtocol", manager(&door, 0));
+    let protocol = door.read(&protocol).await.body;
+    assert_eq!(protocol["HostName"], "node1");
+    assert_eq!(protocol["FQDN"], "node1.rack2.example");
+
+    let now = door.read(&uri).await.body;
+    for (bad, property) in [
+        (json!({"HostName": "-a"}), "#/HostName"),
+        (json!({"HostName": "a.b"}), "#/HostName"),
+        (json!({"HostName": null}), "#/HostName"),
+        (json!({"FQDN": "nodot"}), "#/FQDN"),
+        (json!({"FQDN": "a..b"}), "#/FQDN"),
+        (
+            json!({"HostName": "fine", "StaticNameServers": ["dns.example"]}),
+            "#/StaticNameServers/0",
+        ),
+        (
+            json!({"HostName": "one", "FQDN": "two.example"}),
+            "#/HostName",
+        ),
+        (json!({"InterfaceEnabled": false}), "#/InterfaceEnabled"),
+    ] {
+        let answer = patch(&door, &uri, &bad).await;
+        assert_eq!(answer.status, 400, "{bad}: {answer:?}");
+        let told = answer.body.to_string();
+        assert!(told.contains(property), "{bad}: {told}");
+        assert_eq!(door.read(&uri).await.body, now, "{bad}");
+    }
+    // Those of another manager are its own.
+    let other = format!("{}/EthernetInterfaces/eth0", manager(&door, 1));
+    assert_eq!(
+        door.read(&other).await.body["NameServers"],
+        before["NameServers"]
+    );
+}
+
+#[tokio::test]
 async fn protocols_are_told_by_where_the_service_really_listens() {
     let door = Door::open().await;
     let uri = format!("{}/NetworkProtocol", manager(&door, 0));

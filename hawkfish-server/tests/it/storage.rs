@@ -39,7 +39,7 @@ async fn each_disk_of_a_system_is_a_drive_and_a_volume_that_lead_to_each_other()
         let volumes = links(&drive["Links"]["Volumes"]);
         let volume = door.read(&volumes[0]).await.body;
         assert_eq!(volume["CapacityBytes"], drive["CapacityBytes"]);
-        assert_eq!(links(&volume["Links"]["Drives"]), [uri.clone()]);
+        assert_eq!(links(&volume["Links"]["Drives"]), std::slice::from_ref(uri));
         assert_eq!(volume["RAIDType"], "None");
         serials.push(drive["SerialNumber"].as_str().unwrap().to_owned());
         sum += drive["CapacityBytes"].as_u64().unwrap();
