@@ -156,14 +156,9 @@ fn structure(ir: &Ir, ty: &Type, name: &str, usage: Use) -> String {
             field.doc, field.json, field.serde, field.name, field.ty
         ));
     }
-    for (at, (_, kind)) in ty
-        .dynamic
-        .iter()
-        .enumerate()
-        .take(usize::from(
-            usage == Use::Read || (usage == Use::Patch && ty.dynamic_writable),
-        ))
-    {
+    for (at, (_, kind)) in ty.dynamic.iter().enumerate().take(usize::from(
+        usage == Use::Read || (usage == Use::Patch && ty.dynamic_writable),
+    )) {
         debug_assert_eq!(at, 0);
         out.push_str(&format!(
             "        /// Further properties by name.\n        #[serde(flatten)]\n        \
@@ -331,10 +326,11 @@ fn plain(ir: &Ir, within: &Type, kind: Kind) -> String {
 }
 
 fn writable(ir: &Ir, ty: &Type) -> bool {
-    ty.dynamic_writable || ty.properties.iter().any(|property| {
-        property.flags.has(Flags::WRITABLE)
-            || matches!(property.kind, Kind::Object(at) if ir.reaches(at, Flags::WRITABLE))
-    })
+    ty.dynamic_writable
+        || ty.properties.iter().any(|property| {
+            property.flags.has(Flags::WRITABLE)
+                || matches!(property.kind, Kind::Object(at) if ir.reaches(at, Flags::WRITABLE))
+        })
 }
 
 /// A documentation comment of one line, made safe for rustdoc.

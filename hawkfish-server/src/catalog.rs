@@ -63,7 +63,9 @@ pub(crate) use self::checks::object;
 pub(crate) use self::request::apply_time;
 pub use self::request::{Content, Outcome, Rq};
 pub(crate) use self::route::{Route, Target, plain_path};
-pub use self::value::{Action, AnyOf, Get, Override, Privileges, Resource, Upload, Verb, Version, Write};
+pub use self::value::{
+    Action, AnyOf, Get, Override, Privileges, Resource, Upload, Verb, Version, Write,
+};
 use self::{cache::Cache, locks::WriteLocks, route::Routes};
 use crate::app::Shared;
 use crate::problem::Problem;

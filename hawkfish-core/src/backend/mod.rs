@@ -192,7 +192,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// # Behavior
     /// - The guest sees it at once if it runs. What is on the disk stays. A size that is not larger changes nothing.
     /// - A token without a disk is `NotFound`.
-    async fn grow_disk(&self, _key: MachineKey, _token: &DiskToken, _bytes: u64) -> Result<Machine> {
+    async fn grow_disk(
+        &self,
+        _key: MachineKey,
+        _token: &DiskToken,
+        _bytes: u64,
+    ) -> Result<Machine> {
         Err(Error::unsupported("Growing disks"))
     }
 

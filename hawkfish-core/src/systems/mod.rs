@@ -19,8 +19,8 @@ use crate::inventory::System;
 use crate::logs::{self, Ask, Doing, Event, LogId, What};
 use crate::tasks::{NewTask, Task};
 
-pub use cause::ResetCause;
 pub(crate) use cause::Lately;
+pub use cause::ResetCause;
 pub use power::ResetType;
 
 /// The kind of a task that cuts the power of a system and turns it on again.

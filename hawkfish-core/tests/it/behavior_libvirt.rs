@@ -166,7 +166,15 @@ impl Lab {
         let pool = folder.path().join("pool");
         std::fs::create_dir(&pool).expect("a folder");
         let pool = pool.to_str().expect("text");
-        let make = ["virsh", &home, "pool-create-as", "default", "dir", "--target", pool];
+        let make = [
+            "virsh",
+            &home,
+            "pool-create-as",
+            "default",
+            "dir",
+            "--target",
+            pool,
+        ];
         lab(&make);
         Some(Self {
             backend: open(uri).await,

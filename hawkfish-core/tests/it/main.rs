@@ -4,14 +4,14 @@ mod behavior;
 #[cfg(feature = "libvirt")]
 mod behavior_libvirt;
 mod behavior_sim;
+mod bios;
+mod jobs;
 #[cfg(feature = "libvirt")]
 mod lab;
 #[cfg(feature = "libvirt")]
 mod libvirt;
 #[cfg(feature = "libvirt")]
 mod libvirt_disks;
-mod jobs;
-mod bios;
 mod managers;
 mod media;
 mod media_authorities;

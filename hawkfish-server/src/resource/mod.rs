@@ -4,16 +4,15 @@
 
 pub mod account_service;
 pub mod action_info;
-pub mod boot_image;
 pub mod attribute_registry;
 pub mod bios;
+pub mod boot_image;
 pub mod boot_option;
 pub mod certificate;
 pub mod certificate_service;
 pub mod chassis;
 pub(crate) mod client_authority;
 pub mod computer_system;
-pub(crate) mod host_watchdog;
 pub mod docs;
 pub mod drive;
 pub mod drive_metrics;
@@ -21,6 +20,7 @@ pub mod environment_metrics;
 pub mod ethernet_interface;
 pub mod fan;
 pub mod graphics_controller;
+pub(crate) mod host_watchdog;
 pub mod job;
 pub mod job_service;
 pub mod json_schema;
@@ -57,10 +57,10 @@ pub mod processor_metrics;
 pub mod registry;
 pub mod role;
 mod schedule;
-pub mod security_policy;
-pub mod sensor;
 pub mod secure_boot;
 pub mod secure_boot_database;
+pub mod security_policy;
+pub mod sensor;
 pub mod service_root;
 pub mod session;
 pub mod session_service;
@@ -75,8 +75,8 @@ pub mod telemetry_service;
 pub mod thermal;
 pub mod thermal_subsystem;
 pub mod trusted_component;
-pub mod usb_controller;
 pub mod update_service;
+pub mod usb_controller;
 pub mod version;
 pub mod virtual_media;
 pub mod volume;
@@ -252,17 +252,15 @@ pub fn healthy() -> Status {
 }
 
 /// A resource from its model, of whose arrays each member has a URI of its own, a fragment (DSP0266, "Universal Resource Identifiers").
-fn with_ids(
-    rq: &Rq,
-    model: &impl serde::Serialize,
-    arrays: &[&str],
-) -> Result<Content, Problem> {
+fn with_ids(rq: &Rq, model: &impl serde::Serialize, arrays: &[&str]) -> Result<Content, Problem> {
     let content = Content::of(model)?;
     let Content::Resource(mut body) = content else {
         return Ok(content);
     };
     for array in arrays {
-        let members = body.get_mut(*array).and_then(serde_json::Value::as_array_mut);
+        let members = body
+            .get_mut(*array)
+            .and_then(serde_json::Value::as_array_mut);
         for (at, member) in members.into_iter().flatten().enumerate() {
             if let Some(member) = member.as_object_mut() {
                 let uri = format!("{}#/{array}/{at}", rq.uri());

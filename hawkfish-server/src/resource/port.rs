@@ -1,10 +1,10 @@
 //! Ports of network adapters: where cables go in.
 
-use hawkfish_redfish::model::{OdataId, Prop};
 use hawkfish_redfish::model::port::{
     EthernetProperties, LinkNetworkTechnology, LinkState, LinkStatus, Links, Port,
 };
 use hawkfish_redfish::model::protocol::Protocol;
+use hawkfish_redfish::model::{OdataId, Prop};
 
 use super::parts::{self, Adapter};
 use crate::catalog::{Content, Resource, Rq};

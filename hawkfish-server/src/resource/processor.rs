@@ -1,11 +1,11 @@
 //! Processors: one for each socket of a system.
 
 use hawkfish_core::backend::Processors;
-use hawkfish_redfish::model::{OdataId, Prop};
 use hawkfish_redfish::model::processor::{
     InstructionSet, Links, Processor, ProcessorArchitecture, ProcessorType,
 };
 use hawkfish_redfish::model::resource::{State, Status};
+use hawkfish_redfish::model::{OdataId, Prop};
 
 use super::parts;
 use crate::catalog::{Content, Resource, Rq};

@@ -7,11 +7,11 @@ use hawkfish_core::error::{Error, Invalid};
 use hawkfish_core::id::{SlotId, SystemId};
 use hawkfish_core::media::{InsertMedia, TransferProtocol};
 use hawkfish_core::tasks::Task;
-use hawkfish_redfish::model::{OdataId, Prop};
 use hawkfish_redfish::model::virtual_media::{
     Actions, ConnectedVia, EjectMediaAction, InsertMediaAction, InsertMediaParams, MediaType,
     TransferMethod, TransferProtocolType, VirtualMedia, VirtualMediaPatch,
 };
+use hawkfish_redfish::model::{OdataId, Prop};
 
 use super::computer_system::status;
 use crate::catalog::{Action, Content, Outcome, Resource, Rq};

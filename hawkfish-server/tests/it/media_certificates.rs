@@ -38,7 +38,10 @@ async fn an_authority_is_brought_to_a_slot_told_under_system_and_manager_and_tak
     assert_eq!(door.read(&uri).await.body, made.body);
     let locations = "/redfish/v1/CertificateService/CertificateLocations";
     let located = door.read(locations).await.body;
-    assert_eq!(located["Links"]["Certificates"], json!([{"@odata.id": uri}]));
+    assert_eq!(
+        located["Links"]["Certificates"],
+        json!([{"@odata.id": uri}])
+    );
     // The manager's slot is the same slot, and another slot another.
     let managers = uri.replace("/Systems/", "/Managers/");
     assert_eq!(

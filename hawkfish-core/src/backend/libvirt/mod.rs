@@ -39,9 +39,9 @@ mod sizes;
 mod slot;
 mod stats;
 mod storage;
-mod varstore;
 #[cfg(test)]
 mod tests;
+mod varstore;
 mod volume;
 mod xml;
 
@@ -58,7 +58,8 @@ use virt::connect::Connect;
 use self::event::Happening;
 use self::host::Host;
 use super::{
-    Backend, Capabilities, Change, HostFacts, Insert, Machine, MachineKey, NewDisk, Setup, Stats, Step,
+    Backend, Capabilities, Change, HostFacts, Insert, Machine, MachineKey, NewDisk, Setup, Stats,
+    Step,
 };
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};

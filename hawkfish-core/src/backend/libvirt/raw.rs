@@ -430,9 +430,8 @@ pub(super) fn statistics(conn: &Connect) -> Result<Vec<(Uuid, Told)>, Error> {
         | sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
     let mut records: *mut sys::virDomainStatsRecordPtr = std::ptr::null_mut();
     // SAFETY: the connection is open; libvirt fills `records` with a list that is freed below.
-    let count = unsafe {
-        sys::virConnectGetAllDomainStats(conn.as_ptr(), wanted, &raw mut records, how)
-    };
+    let count =
+        unsafe { sys::virConnectGetAllDomainStats(conn.as_ptr(), wanted, &raw mut records, how) };
     let Ok(count) = usize::try_from(count) else {
         return Err(Error::last_error());
     };
@@ -635,12 +634,7 @@ fn take_blocks(
 fn parameter<T: Default>(
     record: &sys::virDomainStatsRecord,
     name: &str,
-    get: unsafe extern "C" fn(
-        sys::virTypedParameterPtr,
-        c_int,
-        *const c_char,
-        *mut T,
-    ) -> c_int,
+    get: unsafe extern "C" fn(sys::virTypedParameterPtr, c_int, *const c_char, *mut T) -> c_int,
 ) -> Option<T> {
     let name = CString::new(name).ok()?;
     let mut value = T::default();
@@ -672,6 +666,7 @@ fn text_of(record: &sys::virDomainStatsRecord, name: &str) -> Option<String> {
             name.as_ptr(),
             &raw mut value,
         );
-        (found == 1 && !value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        (found == 1 && !value.is_null())
+            .then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
     }
 }

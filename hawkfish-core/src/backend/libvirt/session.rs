@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 use virt::connect::Connect;
 use virt::error::Error as Virt;
 
-use super::{Driver, volume};
 use super::event::Happening;
 use super::host::{Entry, Host, Picture};
 use super::line::Line;
 use super::look::needs_settling;
 use super::raw::{Closed, Sink, Subscriptions};
+use super::{Driver, volume};
 use crate::backend::{Cause, Change, HostFacts, MachineKey};
 
 /// How the session of a host stands.

@@ -263,7 +263,10 @@ impl Life {
                 self.state = if bootable {
                     running(Doing::Booting, moment.after(moment.guest.boots_in))
                 } else {
-                    running(Doing::Idle, tries_again.and_then(|after| moment.after(after)))
+                    running(
+                        Doing::Idle,
+                        tries_again.and_then(|after| moment.after(after)),
+                    )
                 };
                 if cold {
                     actions.push(Action::Changed(Cause::Started));
@@ -414,7 +417,10 @@ impl Life {
     /// The watchdog was not fed in time.
     fn watchdog(&mut self, moment: &Moment<'_>, actions: &mut Vec<Action>) {
         self.state = running(Doing::Panicked, None);
-        actions.extend([Action::Say(What::Watchdog), Action::Changed(Cause::Watchdog)]);
+        actions.extend([
+            Action::Say(What::Watchdog),
+            Action::Changed(Cause::Watchdog),
+        ]);
         match moment.watchdog {
             Word::Reset => self.reset(moment, actions),
             Word::PowerOff => self.turn_off(Cause::Stopped, actions),
