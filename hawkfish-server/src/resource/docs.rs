@@ -64,8 +64,9 @@ const HTML: &str = r#"<!DOCTYPE html>
 </html>
 "#;
 
+// The origin alone: where somebody wrote credentials into the address of the page, a browser refuses what is relative to that.
 const SCRIPT: &str = r##"SwaggerUIBundle({
-  url: "/redfish/v1/openapi.yaml",
+  url: window.location.origin + "/redfish/v1/openapi.yaml",
   dom_id: "#manual",
   deepLinking: true,
   docExpansion: "none",

@@ -10,7 +10,7 @@ use virt::domain::Domain;
 use super::fault;
 use super::host::{Entry, Host};
 use super::line::Line;
-use super::storage::differs;
+use super::storage::{differs, keep_sizes};
 use super::{raw, volume};
 use crate::backend::{Cause, Change, MachineKey};
 use crate::error::Result;
@@ -39,8 +39,10 @@ impl Host {
     /// Asks for the sizes of the disks of one machine.
     pub(super) fn size(&self, domain: &Domain, key: MachineKey) {
         match raw::blocks_of(domain) {
-            Ok(blocks) => {
-                self.picture().blocks.insert(key, blocks);
+            Ok(mut blocks) => {
+                let mut picture = self.picture();
+                keep_sizes(picture.blocks.get(&key), &mut blocks);
+                picture.blocks.insert(key, blocks);
             }
             Err(error) => {
                 tracing::debug!(machine = %key, error = error.message(), "no sizes of disks");
@@ -72,9 +74,10 @@ impl Host {
         if let Ok(pool) = pool {
             picture.pool = pool;
         }
-        for (uuid, blocks) in all {
+        for (uuid, mut blocks) in all {
             let key = MachineKey(uuid);
             let known = picture.blocks.get(&key);
+            keep_sizes(known, &mut blocks);
             if known.is_some_and(|known| !differs(known, &blocks)) {
                 continue;
             }

@@ -215,6 +215,18 @@ fn is_same(block: &Block, behind: &Behind) -> bool {
     block.path.is_none() || behind.path.is_none() || block.path == behind.path
 }
 
+/// Puts in the sizes that libvirt did not tell this time: of a machine that is just starting or stopping it names the disks alone.
+pub(super) fn keep_sizes(known: Option<&Blocks>, now: &mut Blocks) {
+    for (dev, block) in now {
+        let known = known.and_then(|known| known.get(dev));
+        if block.bytes.is_none()
+            && let Some(known) = known.filter(|known| known.path == block.path)
+        {
+            (block.bytes, block.allocated) = (known.bytes, known.allocated);
+        }
+    }
+}
+
 /// Whether what libvirt says now is worth telling: how much a disk takes of the host changes with every write.
 pub(super) fn differs(old: &Blocks, new: &Blocks) -> bool {
     const WORTH: u64 = 1 << 20;
@@ -228,4 +240,29 @@ pub(super) fn differs(old: &Blocks, new: &Blocks) -> bool {
             };
             by || old.bytes != new.bytes || old.path != new.path
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_is_not_told_this_time_stays_known_for_the_same_disk_alone() {
+        let block = |path: &str, bytes| Block {
+            path: Some(path.to_owned()),
+            bytes,
+            allocated: bytes,
+        };
+        let blocks = |block| Blocks::from([("vda".to_owned(), block)]);
+        let known = blocks(block("/a", Some(5)));
+        let mut now = blocks(block("/a", None));
+        keep_sizes(Some(&known), &mut now);
+        assert!(!differs(&known, &now));
+        let mut other = blocks(block("/b", None));
+        keep_sizes(Some(&known), &mut other);
+        assert_eq!(other["vda"].bytes, None);
+        let mut grown = blocks(block("/a", Some(7)));
+        keep_sizes(Some(&known), &mut grown);
+        assert_eq!(grown["vda"].bytes, Some(7));
+    }
 }

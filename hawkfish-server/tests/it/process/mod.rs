@@ -16,6 +16,7 @@ mod validators;
 
 #[cfg(feature = "libvirt")]
 mod bmc;
+mod browser;
 #[cfg(feature = "libvirt")]
 mod domain;
 #[cfg(feature = "libvirt")]

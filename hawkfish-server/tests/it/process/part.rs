@@ -17,6 +17,19 @@ pub(crate) fn python() -> Option<PathBuf> {
     variable("HAWKFISH_TEST_PYTHON").map(PathBuf::from)
 }
 
+/// A browser: Debian's Chromium, or one that takes the same flags.
+pub(crate) fn browser() -> Option<PathBuf> {
+    if let Some(browser) = std::env::var_os("HAWKFISH_TEST_BROWSER") {
+        return Some(browser.into());
+    }
+    let usual = PathBuf::from("/usr/bin/chromium");
+    if usual.exists() {
+        return Some(usual);
+    }
+    skip("HAWKFISH_TEST_BROWSER, or /usr/bin/chromium,");
+    None
+}
+
 /// Says aloud that a test is skipped, or fails where nothing may be missing.
 pub(crate) fn skip(missing: &str) {
     assert!(
