@@ -15,8 +15,8 @@ pub(crate) struct Csdl {
 pub(crate) struct Namespace {
     pub(crate) types: BTreeMap<String, TypeDef>,
     pub(crate) enums: BTreeMap<String, EnumDef>,
-    /// Name to underlying type.
-    pub(crate) typedefs: BTreeMap<String, String>,
+    /// Name to underlying type, and what is said of values of that name.
+    pub(crate) typedefs: BTreeMap<String, (String, Annotations)>,
     pub(crate) actions: Vec<ActionDef>,
     /// Names of entity containers.
     pub(crate) containers: Vec<String>,
@@ -118,6 +118,16 @@ impl Csdl {
         self.namespaces
             .get(name)
             .unwrap_or_else(|| panic!("no namespace {name}"))
+    }
+
+    /// What a type that is another by a name of its own says of its values.
+    pub(crate) fn facets(&mut self, full: &str) -> Annotations {
+        let (namespace, name) = split(full);
+        if namespace == "Edm" {
+            return Annotations::default();
+        }
+        let found = self.namespace(namespace).typedefs.get(name);
+        found.map_or_else(Annotations::default, |(_, facets)| facets.clone())
     }
 
     pub(crate) fn ty(&mut self, full: &str) -> Option<&TypeDef> {
@@ -261,7 +271,8 @@ fn typedef(namespace: &mut Namespace, name: String, node: Node) {
         .collect();
     if members.is_empty() {
         let underlying = node.attribute("UnderlyingType").unwrap_or("Edm.String");
-        namespace.typedefs.insert(name, underlying.to_owned());
+        let definition = (underlying.to_owned(), annotations(node));
+        namespace.typedefs.insert(name, definition);
     } else {
         namespace.enums.insert(
             name,

@@ -300,9 +300,19 @@ impl Resolver<'_> {
         }
         if matches!(role, Role::Entity | Role::Collection) {
             self.ir.types[at].annotations = self.annotations(&full);
+        } else if role == Role::Complex && self.is_referenceable(&full) {
+            // What stands inside a resource and can be pointed to says where it is.
+            let required = Flags::default().with(Flags::REQUIRED, true);
+            self.ir.types[at].annotations = vec![property("@odata.id", Kind::Uri, required, false)];
         }
         self.ir.types[at].properties = properties;
         at
+    }
+
+    fn is_referenceable(&mut self, full: &str) -> bool {
+        let chain = self.csdl.chain(full);
+        let is_root = |base: &String| split(base).1 == "ReferenceableMember";
+        chain.len() > 1 && chain.iter().any(is_root)
     }
 
     /// The annotations that identify a resource. Only what has a URI of its own must tell it: a
@@ -392,14 +402,23 @@ impl Resolver<'_> {
                 Flags::SECRET,
                 kind == Kind::Str && is_secret(&def.name, &def.annotations),
             );
+        let own = &def.annotations;
+        let facets = match def.navigation {
+            true => Annotations::default(),
+            false => self.csdl.facets(&def.ty),
+        };
+        let number = |term| own.number(term).or(facets.number(term));
         Property {
             name: def.name.clone(),
             doc: def.annotations.doc(),
             kind,
             flags,
-            pattern: def.annotations.get("Validation.Pattern").map(str::to_owned),
-            min: def.annotations.number("Validation.Minimum"),
-            max: def.annotations.number("Validation.Maximum"),
+            pattern: own
+                .get("Validation.Pattern")
+                .or(facets.get("Validation.Pattern"))
+                .map(str::to_owned),
+            min: number("Validation.Minimum"),
+            max: number("Validation.Maximum"),
             allowable: false,
         }
     }
@@ -420,7 +439,7 @@ impl Resolver<'_> {
         }
         let (namespace, name) = split(ty);
         assert!(namespace != "Edm", "the type {ty} is not known here");
-        if let Some(underlying) = self.csdl.namespace(namespace).typedefs.get(name).cloned() {
+        if let Some((underlying, _)) = self.csdl.namespace(namespace).typedefs.get(name).cloned() {
             return self.kind(&underlying, url);
         }
         if self.csdl.namespace(namespace).enums.contains_key(name) {

@@ -159,9 +159,11 @@ impl Writer {
         if flags.has(Flags::ARRAY) {
             schema = json!({"type": "array", "items": schema});
         }
+        // Members that stand in their collection whole are changed where they are.
+        let is_whole = property.name != "Members";
         if answered
             && !flags.has(Flags::WRITABLE)
-            && !matches!(property.kind, Kind::Object(at) if self.table.types[at].writable)
+            && !matches!(property.kind, Kind::Object(at) if is_whole && self.table.types[at].writable)
             && let Some(schema) = schema.as_object_mut()
         {
             schema.insert("readOnly".to_owned(), json!(true));

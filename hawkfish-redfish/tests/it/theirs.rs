@@ -5,6 +5,14 @@ use hawkfish_redfish::{message, metadata, validate};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
+/// Where ours and theirs differ, and why that is right.
+const EXPLAINED: [&str; 2] = [
+    // It has no URI of its own that the schema would name.
+    "ActionInfo: required: ours {\"@odata.type\", \"Id\", \"Name\"}, theirs {\"@odata.id\", \"@odata.type\", \"Id\", \"Name\"}",
+    // Since 2026.1 an alternative name is enough.
+    "CertificateService.GenerateCSR: required parameters: ours {\"CertificateCollection\"}, theirs {\"CertificateCollection\", \"CommonName\"}",
+];
+
 struct Comparison {
     schemas: Schemas,
     ours: &'static Value,
@@ -40,6 +48,11 @@ fn every_property_agrees_with_dmtfs_json_schema() {
         comparison.object(entity, comparison.ours, &found.file, found.node);
         comparison.actions(entity, &file, theirs);
         comparison.creation(entity, found.node);
+    }
+    for explained in EXPLAINED {
+        let place = comparison.wrong.iter().position(|line| line == explained);
+        let place = place.unwrap_or_else(|| panic!("outlived: {explained}"));
+        comparison.wrong.remove(place);
     }
     assert!(
         comparison.wrong.is_empty(),
@@ -117,7 +130,15 @@ impl Comparison {
             if ours["type"] != "array" {
                 return self.wrong(path, "array", false, true);
             }
-            return self.value(path, &ours["items"], file, &theirs["items"]);
+            // They say of the list what holds of what is in it.
+            let mut items = theirs["items"].clone();
+            for said in ["minimum", "maximum", "pattern"] {
+                if let Some(value) = theirs.get(said) {
+                    items[said] = value.clone();
+                }
+            }
+            let items = Box::leak(Box::new(items));
+            return self.value(path, &ours["items"], file, items);
         }
         self.value(path, ours, file, theirs);
     }
@@ -253,6 +274,11 @@ impl Comparison {
 
     /// What must be given to create it.
     fn creation(&mut self, entity: &str, theirs: &'static Value) {
+        // What nobody can create here needs nothing.
+        let collection = validate::capabilities(&format!("{entity}Collection"));
+        if !collection.is_some_and(|collection| collection.insertable) {
+            return;
+        }
         let names = theirs["requiredOnCreate"].as_array().into_iter().flatten();
         let needed: BTreeSet<String> = names
             .map(|name| name.as_str().unwrap().to_owned())
