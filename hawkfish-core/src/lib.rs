@@ -14,6 +14,7 @@ pub mod db;
 pub mod due;
 pub mod entropy;
 pub mod error;
+pub mod events;
 pub mod hosts;
 pub mod id;
 pub mod inventory;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::accounts::HashCost;
 use crate::db::settings;
+use crate::events::EventSettings;
 use crate::logs::LogSettings;
 
 /// What a HawkFish is made of. Without a data directory it keeps everything in memory.
@@ -16,6 +17,7 @@ pub struct Builder {
     hash_cost: HashCost,
     session_limit: usize,
     logs: LogSettings,
+    events: EventSettings,
 }
 
 impl Default for Builder {
@@ -30,6 +32,7 @@ impl Default for Builder {
             hash_cost: HashCost::default(),
             session_limit: crate::sessions::LIMIT,
             logs: LogSettings::default(),
+            events: EventSettings::default(),
         }
     }
 }
@@ -98,6 +101,13 @@ impl Builder {
         self
     }
 
+    /// How many events are kept.
+    #[must_use]
+    pub fn events(mut self, events: EventSettings) -> Self {
+        self.events = events;
+        self
+    }
+
     /// Opens the store, recalls what was there, asks the hosts, and takes up what a crash interrupted.
     ///
     /// # Errors
@@ -112,12 +122,14 @@ impl Builder {
             hash_cost,
             session_limit,
             logs,
+            events,
         } = self;
         if let Some(dir) = &data_dir {
             make_dirs(dir)?;
         }
         let store = Store::open(data_dir.as_deref()).await?;
         store.logs().set(logs);
+        store.events().set(events);
         let uuid = installation(&store, &*entropy).await?;
         let accounts =
             Accounts::open(&store, Arc::clone(&clock), Arc::clone(&entropy), hash_cost).await?;

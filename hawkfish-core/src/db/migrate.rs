@@ -29,6 +29,7 @@ list! {
     150 "0150_telemetry",
     160 "0160_update",
     170 "0170_jobs",
+    200 "0200_events",
 }
 
 pub(super) fn migrator(all: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -29,6 +29,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::error::{Error, Result};
+use crate::events::{self, Subject};
+use crate::logs::Event;
 use crate::{due, logs};
 use owner::Ownership;
 use readers::Readers;
@@ -49,6 +51,7 @@ struct Inner {
     readers: Option<Readers>,
     due: Arc<due::View>,
     logs: Arc<logs::View>,
+    events: Arc<events::Stream>,
     soon: Notify,
     stopped: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -59,6 +62,9 @@ pub struct Tx {
     hooks: Vec<Box<dyn FnOnce() + Send>>,
     due: Arc<due::View>,
     logs: Arc<logs::View>,
+    events: Arc<events::Stream>,
+    /// What the piece of work that runs tells.
+    drafts: Vec<events::Draft>,
 }
 
 impl Tx {
@@ -71,6 +77,29 @@ impl Tx {
     /// not wait for anything. It does not run if the work fails.
     pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
         self.hooks.push(Box::new(hook));
+    }
+
+    /// Tells everybody who listens of something: it takes its place in the stream of events with the commit of this work, and not at all if the work fails.
+    pub(crate) fn happened(&mut self, about: Subject, event: Event) {
+        self.drafts.push(events::Draft {
+            about,
+            event,
+            entry: None,
+        });
+    }
+
+    /// As [`Tx::happened`], of what an entry of a log tells as well.
+    pub(crate) fn happened_and_logged(
+        &mut self,
+        about: Subject,
+        event: Event,
+        entry: (logs::LogId, u64),
+    ) {
+        self.drafts.push(events::Draft {
+            about,
+            event,
+            entry: Some(entry),
+        });
     }
 
     /// The picture in memory of what is due.
@@ -137,6 +166,7 @@ impl Store {
         migrate::run(&mut conn).await?;
         let due = Arc::new(due::View::load(&mut conn).await?);
         let logs = Arc::new(logs::View::load(&mut conn).await?);
+        let events = Arc::new(events::Stream::load(&mut conn).await?);
         let readers = dir.map(|_| Readers::new(options.read_only(true).create_if_missing(false)));
 
         let (jobs, waiting) = mpsc::unbounded_channel();
@@ -146,6 +176,8 @@ impl Store {
             hooks: Vec::new(),
             due: due.clone(),
             logs: logs.clone(),
+            events: events.clone(),
+            drafts: Vec::new(),
         };
         writer::start(tx, waiting, move || {
             drop(ownership);
@@ -157,6 +189,7 @@ impl Store {
             readers,
             due,
             logs,
+            events,
             soon: Notify::new(),
             stopped: Mutex::new(Some(stopped)),
         })))
@@ -272,6 +305,10 @@ impl Store {
 
     pub(crate) fn logs(&self) -> &Arc<logs::View> {
         &self.0.logs
+    }
+
+    pub(crate) fn events(&self) -> &Arc<events::Stream> {
+        &self.0.events
     }
 
     /// Ends the store: work handed in before is done and answered, the log is folded into the database, and the directory is free for

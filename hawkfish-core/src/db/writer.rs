@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -14,6 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tx;
 use crate::error::{Error, Result};
+use crate::events::rows::insert;
+use crate::events::{Draft, Told};
 
 /// Most pieces of work in one commit: bounds the time that the first of them waits for its answer.
 const MOST: usize = 1024;
@@ -24,6 +27,8 @@ const KEEP_NEXT: &str = "RELEASE work; SAVEPOINT work";
 const UNDO_NEXT: &str = "ROLLBACK TO work; RELEASE work; SAVEPOINT work";
 const KEEP_COMMIT: &str = "RELEASE work; COMMIT";
 const UNDO_COMMIT: &str = "ROLLBACK TO work; RELEASE work; COMMIT";
+const KEEP_TELL_COMMIT: &str = insert!("RELEASE work; ", "COMMIT");
+const UNDO_TELL_COMMIT: &str = insert!("ROLLBACK TO work; RELEASE work; ", "COMMIT");
 
 pub(super) enum Message {
     Work(Box<dyn Work>),
@@ -193,6 +198,8 @@ async fn batch(
 ) -> bool {
     let mut done = Vec::new();
     let mut hooks = Vec::new();
+    let mut drafts = Vec::new();
+    let mut told = Vec::new();
     let mut open = true;
     let mut result = control(tx, BEGIN).await;
     let mut next = held.pop_front();
@@ -201,8 +208,10 @@ async fn batch(
             let keep = work.run(tx).await;
             if keep {
                 hooks.append(&mut tx.hooks);
+                drafts.append(&mut tx.drafts);
             } else {
                 tx.hooks.clear();
+                tx.drafts.clear();
             }
             next = held.pop_front();
             if next.is_none() && done.len() + 1 < MOST {
@@ -212,13 +221,21 @@ async fn batch(
                     Err(_) => {}
                 }
             }
-            let step = match (keep, next.is_some()) {
-                (true, true) => KEEP_NEXT,
-                (true, false) => KEEP_COMMIT,
-                (false, true) => UNDO_NEXT,
-                (false, false) => UNDO_COMMIT,
+            result = match (keep, next.is_some()) {
+                (true, true) => control(tx, KEEP_NEXT).await,
+                (false, true) => control(tx, UNDO_NEXT).await,
+                (true, false) if drafts.is_empty() => control(tx, KEEP_COMMIT).await,
+                (false, false) if drafts.is_empty() => control(tx, UNDO_COMMIT).await,
+                (keep, false) => {
+                    let sql = if keep {
+                        KEEP_TELL_COMMIT
+                    } else {
+                        UNDO_TELL_COMMIT
+                    };
+                    let placed = tell(tx, sql, std::mem::take(&mut drafts)).await;
+                    placed.map(|placed| told = placed)
+                }
             };
-            result = control(tx, step).await;
         }
         done.push(work);
     }
@@ -233,16 +250,37 @@ async fn batch(
         // SQLite may have undone the transaction by itself.
         let _ = control(tx, "ROLLBACK").await;
         hooks.clear();
+        told.clear();
     }
     for hook in hooks {
         if std::panic::catch_unwind(AssertUnwindSafe(hook)).is_err() {
             tracing::error!("what was to follow a commit panicked");
         }
     }
+    // After the hooks: who hears of a change finds it made.
+    tx.events.publish(told);
     for work in done {
         work.answer(&result);
     }
+    // Nobody waits for this.
+    if let Err(error) = tx.events.clone().trim(&mut tx.conn).await {
+        tracing::warn!(
+            ?error,
+            "old events could not be removed; that is tried again"
+        );
+    }
     open
+}
+
+/// Commits, with what the pieces of work tell.
+async fn tell(tx: &mut Tx, sql: &'static str, drafts: Vec<Draft>) -> Result<Vec<Arc<Told>>> {
+    let (before, text, placed) = tx.events.place(drafts)?;
+    sqlx::query(sql)
+        .bind(i64::try_from(before).unwrap_or(i64::MAX))
+        .bind(text)
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(placed)
 }
 
 async fn control(tx: &mut Tx, sql: &'static str) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::ctx::{Actor, Ctx};
 use crate::id::{AccountId, HostId, SessionId, SlotId, SystemId};
 
 /// A log.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LogId {
     /// What happened to a system.
     System(SystemId),
@@ -169,6 +169,12 @@ pub enum What {
         /// The host.
         host: HostId,
     },
+    /// Something new is there.
+    Created,
+    /// Something is not as it was, in a way that has no other name here.
+    Changed,
+    /// Something is no longer there.
+    Removed,
     /// A client asked for a change.
     Requested {
         /// The method.

@@ -25,6 +25,7 @@ use crate::app::HawkFish;
 use crate::ctx::Ctx;
 use crate::db::{Store, Tx};
 use crate::error::{Error, Result};
+use crate::events::Subject;
 
 /// What the operator says about logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,9 @@ pub struct LogStatus {
 /// # Errors
 /// `Internal` when SQLite fails.
 pub(crate) async fn tell(tx: &mut Tx, log: &LogId, event: Event) -> Result<()> {
-    let Some(mut place) = tx.logs().place(log) else {
+    let place = tx.logs().place(log);
+    stream(tx, log, &event, place.as_ref().map(|place| place.number));
+    let Some(mut place) = place else {
         return Ok(());
     };
     store_entry(tx, log, place.number, &event).await?;
@@ -102,18 +105,49 @@ pub(crate) async fn tell(tx: &mut Tx, log: &LogId, event: Event) -> Result<()> {
 pub(crate) fn tell_soon(store: &Store, log: &LogId, event: Event) {
     let view = store.logs();
     let _order = view.order();
-    let Some(mut place) = view.place(log) else {
+    let log = log.clone();
+    let Some(mut place) = view.place(&log) else {
+        // The log takes in nothing; who listens hears of it all the same.
+        store.write_soon(move |tx| {
+            stream(tx, &log, &event, None);
+            Box::pin(async { Ok(()) })
+        });
         return;
     };
     let (number, trim_below, row) = (place.number, place.trim_below, place.row.take());
     place.fill(event.clone());
-    let log = log.clone();
     store.write_soon(move |tx| {
+        stream(tx, &log, &event, Some(number));
         Box::pin(async move {
             store_entry(tx, &log, number, &event).await?;
             store_rest(tx, &log, trim_below, row).await
         })
     });
+}
+
+/// What goes into a log goes into the stream of events, too: but who asked for what is nobody's business but the log's.
+fn stream(tx: &mut Tx, log: &LogId, event: &Event, number: Option<u64>) {
+    let about = match (log, &event.what) {
+        (_, What::Requested { .. } | What::LoggedIn { .. }) => return,
+        (_, What::MediumInserted { slot, .. } | What::MediumEjected { slot }) => match log {
+            LogId::System(system) => Subject::Slot {
+                system: system.clone(),
+                slot: slot.clone(),
+            },
+            LogId::Audit => Subject::Service,
+        },
+        (_, What::AccountLocked { account, .. }) => Subject::Account(account.clone()),
+        (_, What::LoginRefused { account }) => match account {
+            Some(account) => Subject::Account(account.clone()),
+            None => Subject::Service,
+        },
+        (LogId::System(system), _) => Subject::System(system.clone()),
+        (LogId::Audit, _) => Subject::Service,
+    };
+    match number {
+        Some(number) => tx.happened_and_logged(about, event.clone(), (log.clone(), number)),
+        None => tx.happened(about, event.clone()),
+    }
 }
 
 async fn store_entry(tx: &mut Tx, log: &LogId, number: u64, event: &Event) -> Result<()> {
