@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, JobId, ReportId, RoleId, SessionId, SlotId, SystemId, TaskId};
+use crate::id::{AccountId, ImageId, JobId, ReportId, RoleId, SessionId, SlotId, SubscriptionId, SystemId, TaskId};
 use crate::logs::{Event, LogId};
 
 /// What an event is about.
@@ -11,12 +11,55 @@ use crate::logs::{Event, LogId};
 pub enum Subject {
     /// The service as a whole.
     Service,
+    /// One of the rooms of the service, with what is set there.
+    Room(Room),
     /// A system.
     System(SystemId),
     /// The chassis of a system.
     Chassis(SystemId),
     /// The manager of a system.
     Manager(SystemId),
+    /// How the manager of a system is found on its network, and what it speaks there.
+    Network(SystemId),
+    /// The interface by which the manager of a system is on its network.
+    ManagerInterface(SystemId),
+    /// The certificate by which clients know the manager of a system.
+    Certificate(SystemId),
+    /// The firmware settings of a system that are in force.
+    Bios(SystemId),
+    /// The firmware settings of a system that wait for its next reset.
+    BiosToCome(SystemId),
+    /// Secure boot of a system.
+    SecureBoot(SystemId),
+    /// The firmware of a system, as what was installed.
+    Firmware(SystemId),
+    /// A network interface of a system.
+    Nic {
+        /// The system.
+        system: SystemId,
+        /// The interface: [`Nic::name`](crate::backend::Nic::name).
+        nic: String,
+    },
+    /// A disk of a system.
+    Volume {
+        /// The system.
+        system: SystemId,
+        /// The controller on which it hangs.
+        controller: String,
+        /// The disk: [`Disk::id`](crate::backend::Disk::id).
+        disk: String,
+    },
+    /// An image that was pushed into the store.
+    Image(ImageId),
+    /// An authority that servers of images for a slot may use.
+    Authority {
+        /// The system.
+        system: SystemId,
+        /// The slot.
+        slot: SlotId,
+        /// Its number.
+        number: u64,
+    },
     /// A slot of a system for media.
     Slot {
         /// The system.
@@ -26,6 +69,13 @@ pub enum Subject {
     },
     /// A log.
     Log(LogId),
+    /// An entry of a log.
+    Entry {
+        /// The log.
+        log: LogId,
+        /// Its number.
+        number: u64,
+    },
     /// An account.
     Account(AccountId),
     /// A role.
@@ -40,6 +90,28 @@ pub enum Subject {
     ReportDefinition(ReportId),
     /// A report.
     Report(ReportId),
+    /// Where events are sent.
+    Subscription(SubscriptionId),
+}
+
+/// A room of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Room {
+    /// Accounts and roles.
+    Accounts,
+    /// Sessions.
+    Sessions,
+    /// Tasks.
+    Tasks,
+    /// Events.
+    Events,
+    /// Updates.
+    Updates,
+    /// Telemetry.
+    Telemetry,
+    /// Jobs.
+    Jobs,
 }
 
 /// Something that happened, as a draft: its place in the stream comes with the commit.

@@ -9,6 +9,7 @@
 //! Not in here: words ([`Telling`] has them), who wants to hear what, and how it gets there.
 
 mod fact;
+mod news;
 mod record;
 pub(crate) mod rows;
 mod stream;
@@ -18,13 +19,15 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub(crate) use self::fact::Draft;
-pub use self::fact::{Happened, Subject};
+pub use self::fact::{Happened, Room, Subject};
+pub use self::news::{JobNews, TaskNews, TestEvent, UpdateStep};
 pub use self::record::{Format, Record, Telling};
 pub(crate) use self::stream::Stream;
 pub use self::stream::Told;
 use crate::app::HawkFish;
-use crate::db::Store;
+use crate::db::{Store, Tx};
 use crate::error::Result;
+use crate::logs::What;
 
 /// What the operator says about events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,20 @@ impl HawkFish {
         Events {
             store: self.store().clone(),
         }
+    }
+
+    /// Tells of something that no room of core changes, such as a file of the server's. What is told must be so by now.
+    ///
+    /// # Errors
+    /// `Internal` when the store fails.
+    pub async fn tell(&self, about: Subject, what: What) -> Result<()> {
+        let event = what.at(self.clock().now());
+        self.store()
+            .write(move |tx: &mut Tx| {
+                tx.happened(about, event);
+                Box::pin(async { Ok(()) })
+            })
+            .await
     }
 }
 

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ctx::{Actor, Ctx};
+use crate::events::{JobNews, TaskNews, TestEvent, UpdateStep};
 use crate::id::{AccountId, HostId, SessionId, SlotId, SystemId};
+use crate::telemetry::Report;
 
 /// A log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -201,4 +203,35 @@ pub enum What {
         /// Its user name.
         name: Arc<str>,
     },
+    /// Somebody wants to see whether events arrive.
+    Test(Box<TestEvent>),
+    /// A task came on.
+    Task(TaskNews),
+    /// A job came on.
+    Job(JobNews),
+    /// An update came on.
+    Update {
+        /// How far it is.
+        step: UpdateStep,
+        /// What the image is called: its version, or where it comes from.
+        image: String,
+    },
+    /// A report was made.
+    Report(Arc<Report>),
+    /// A destination is told that the service is there. Never in the stream.
+    Heartbeat,
+    /// A destination is told that it missed events. Never in the stream.
+    Missed,
+}
+
+impl What {
+    /// That it happened, and when.
+    #[must_use]
+    pub fn at(self, at: Timestamp) -> Event {
+        Event {
+            at,
+            what: self,
+            by: None,
+        }
+    }
 }
