@@ -101,6 +101,8 @@ ids! {
     JobId, "Job";
     /// A definition of what is to be reported, and the report that it makes.
     ReportId, "MetricReportDefinition";
+    /// Where events are sent.
+    SubscriptionId, "EventDestination";
     /// A request, for logs, audit and traces.
     RequestId, "Request";
     /// An image in the store.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, ImageId, JobId, ReportId, RoleId, SessionId, SlotId, SubscriptionId, SystemId, TaskId};
+use crate::id::{
+    AccountId, ImageId, JobId, ReportId, RoleId, SessionId, SlotId, SubscriptionId, SystemId,
+    TaskId,
+};
 use crate::logs::{Event, LogId};
 
 /// What an event is about.
@@ -84,6 +87,13 @@ pub enum Subject {
     Session(SessionId),
     /// A task.
     Task(TaskId),
+    /// A part of a task.
+    SubTask {
+        /// The task.
+        task: TaskId,
+        /// The part, a task itself.
+        part: TaskId,
+    },
     /// A job.
     Job(JobId),
     /// What is to be reported.
