@@ -37,7 +37,26 @@ struct Resolver<'a> {
 }
 
 /// What may be given when a member is created although it cannot be changed later, and the schema only says so in words.
-const GIVEN_ON_CREATE: &[(&str, &str)] = &[("Volume", "RAIDType")];
+const GIVEN_ON_CREATE: &[(&str, &str)] = &[
+    ("Volume", "RAIDType"),
+    ("EventDestination", "SubscriptionType"),
+    ("EventDestination", "EventFormatType"),
+    ("EventDestination", "RegistryPrefixes"),
+    ("EventDestination", "ExcludeRegistryPrefixes"),
+    ("EventDestination", "MessageIds"),
+    ("EventDestination", "ExcludeMessageIds"),
+    ("EventDestination", "ResourceTypes"),
+    ("EventDestination", "OriginResources"),
+    ("EventDestination", "SubordinateResources"),
+    ("EventDestination", "Severities"),
+    ("EventDestination", "EventTypes"),
+    ("EventDestination", "MetricReportDefinitions"),
+    ("EventDestination", "IncludeOriginOfCondition"),
+    ("EventDestination", "SendHeartbeat"),
+    ("EventDestination", "HeartbeatIntervalMinutes"),
+];
+/// What can be written although the schema says nothing of it: objects with members of any name, which it says nothing of either.
+const WRITTEN_WHOLE: &[(&str, &str)] = &[("EventDestination", "HttpHeaders")];
 
 /// Always first, in this order, where a type has them.
 const FIRST: &[&str] = &["Id", "MemberId", "Name", "Description"];
@@ -353,7 +372,9 @@ impl Resolver<'_> {
         let required_on_create = def.annotations.has("Redfish.RequiredOnCreate");
         let writable = listed(&wanted.writable);
         assert!(
-            !writable || matches!(permission, "ReadWrite" | "Write"),
+            !writable
+                || matches!(permission, "ReadWrite" | "Write")
+                || WRITTEN_WHOLE.contains(&(schema_of(full), def.name.as_str())),
             "{full}/{} cannot be writable: the schema says {permission}",
             def.name
         );
