@@ -5,16 +5,57 @@
 
 mod base;
 mod hawkfish;
+mod heartbeat_event;
+mod power;
+mod registry;
+mod resource_event;
+mod task_event;
+mod update;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::LazyLock;
+
+pub use heartbeat_event::HEARTBEAT_EVENT;
+pub use power::POWER;
+pub use registry::Registry;
+pub use resource_event::RESOURCE_EVENT;
+pub use task_event::{JOB_EVENT, TASK_EVENT};
+pub use update::UPDATE;
 
 /// The release of DMTF's Base registry whose ids are used, as it stands in a MessageId.
 pub const BASE_VERSION: &str = "1.22";
 
 /// The release of our own registry, as it stands in a MessageId.
 pub const HAWKFISH_VERSION: &str = "1.0";
+
+/// What requests are answered with.
+pub const BASE: Registry = Registry {
+    prefix: "Base",
+    version: BASE_VERSION,
+    release: "1.22.1",
+    entries: base::ENTRIES,
+};
+
+/// What no registry of DMTF's has a word for.
+pub const HAWKFISH: Registry = Registry {
+    prefix: "HawkFish",
+    version: HAWKFISH_VERSION,
+    release: "1.0.0",
+    entries: hawkfish::ENTRIES,
+};
+
+/// Every registry that messages come from.
+pub const REGISTRIES: &[&Registry] = &[
+    &BASE,
+    &HAWKFISH,
+    &HEARTBEAT_EVENT,
+    &JOB_EVENT,
+    &POWER,
+    &RESOURCE_EVENT,
+    &TASK_EVENT,
+    &UPDATE,
+];
 
 /// How bad it is (`Resource.Health`, as `MessageSeverity` uses it).
 #[derive(
@@ -103,91 +144,22 @@ impl From<Severity> for crate::model::resource::Health {
     }
 }
 
-/// What a registry says of one key.
-struct Entry {
-    key: &'static str,
-    severity: Severity,
-    /// `%1`, `%2`, … stand for the arguments; the highest one is their number.
-    text: &'static str,
-    resolution: &'static str,
-}
-
-impl Entry {
-    fn args(&self) -> usize {
-        (1..=9)
-            .rev()
-            .find(|n| self.text.contains(&format!("%{n}")))
-            .unwrap_or(0)
-    }
-
-    fn message(&self, registry: &str, version: &str, args: &[&str]) -> Message {
-        debug_assert_eq!(
-            args.len(),
-            self.args(),
-            "arguments of {registry}.{}",
-            self.key
-        );
-        Message {
-            message_id: format!("{registry}.{version}.{}", self.key),
-            message: fill(self.text, args),
-            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-            severity: self.severity,
-            resolution: self.resolution.to_owned(),
-            related_properties: Vec::new(),
-        }
-    }
-}
-
-/// Puts the arguments in, in one pass: an argument that holds `%2` is not filled in again.
-fn fill(text: &str, args: &[&str]) -> String {
-    let mut out = String::with_capacity(text.len() + 32);
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        let digit = rest[at + 1..].chars().next().and_then(|c| c.to_digit(10));
-        match digit.and_then(|n| args.get((n as usize).wrapping_sub(1))) {
-            Some(arg) => {
-                out.push_str(arg);
-                rest = &rest[at + 2..];
-            }
-            None => {
-                out.push('%');
-                rest = &rest[at + 1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
 /// A message of DMTF's Base registry, in our words.
 ///
 /// A key that does not exist, or a wrong number of arguments, is a defect of the caller: debug
 /// builds panic, release builds answer `InternalError`.
 pub fn base(key: &str, args: &[&str]) -> Message {
-    find(base::ENTRIES, "Base", BASE_VERSION, key, args)
+    BASE.message(key, args)
 }
 
 /// A message of our own registry, `HawkFish`. The same rules as for [`base`].
 pub fn hawkfish(key: &str, args: &[&str]) -> Message {
-    find(hawkfish::ENTRIES, "HawkFish", HAWKFISH_VERSION, key, args)
-}
-
-fn find(entries: &[Entry], registry: &str, version: &str, key: &str, args: &[&str]) -> Message {
-    match entries.iter().find(|entry| entry.key == key) {
-        Some(entry) => entry.message(registry, version, args),
-        None => {
-            debug_assert!(false, "{registry} has no message {key}");
-            base::INTERNAL_ERROR.message("Base", BASE_VERSION, &[])
-        }
-    }
+    HAWKFISH.message(key, args)
 }
 
 /// The keys of the Base messages known here, with the number of arguments and the severity.
 pub fn base_facts() -> impl Iterator<Item = (&'static str, usize, Severity)> {
-    base::ENTRIES
-        .iter()
-        .map(|entry| (entry.key, entry.args(), entry.severity))
+    BASE.facts()
 }
 
 /// Our own registry as a MessageRegistry resource, without `@odata.id`.
@@ -198,6 +170,7 @@ pub fn hawkfish_registry() -> &'static Value {
 
 #[cfg(test)]
 mod tests {
+    use super::registry::fill;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -238,7 +211,7 @@ mod tests {
 
     #[test]
     fn no_key_stands_twice_and_every_entry_has_words() {
-        for entries in [base::ENTRIES, hawkfish::ENTRIES] {
+        for entries in REGISTRIES.iter().map(|registry| registry.entries) {
             let keys: BTreeSet<_> = entries.iter().map(|entry| entry.key).collect();
             assert_eq!(keys.len(), entries.len());
             for entry in entries {

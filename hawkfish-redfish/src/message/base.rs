@@ -1,21 +1,7 @@
 //! The Base registry: DMTF's keys, argument counts and severities; our words.
 
-use super::Entry;
 use super::Severity::{Critical, OK, Warning};
-
-const fn entry(
-    key: &'static str,
-    severity: super::Severity,
-    text: &'static str,
-    resolution: &'static str,
-) -> Entry {
-    Entry {
-        key,
-        severity,
-        text,
-        resolution,
-    }
-}
+use super::registry::{Entry, entry};
 
 /// Stands in for a key that does not exist, in release builds.
 pub(super) const INTERNAL_ERROR: Entry = entry(

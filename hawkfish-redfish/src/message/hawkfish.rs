@@ -1,21 +1,8 @@
 //! Our own registry: what the Base registry has no word for.
 
-use super::{Entry, HAWKFISH_VERSION, Severity};
+use super::registry::{Entry, entry};
+use super::{HAWKFISH_VERSION, Severity};
 use serde_json::{Map, Value, json};
-
-const fn entry(
-    key: &'static str,
-    severity: Severity,
-    text: &'static str,
-    resolution: &'static str,
-) -> Entry {
-    Entry {
-        key,
-        severity,
-        text,
-        resolution,
-    }
-}
 
 pub(super) const ENTRIES: &[Entry] = &[
     entry(
