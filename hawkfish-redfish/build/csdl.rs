@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) struct Csdl {
     dir: PathBuf,
+    /// Where our own schemas lie.
+    own: PathBuf,
     files: BTreeSet<String>,
     namespaces: BTreeMap<String, Namespace>,
 }
@@ -38,6 +40,8 @@ pub(crate) struct PropertyDef {
     pub(crate) collection: bool,
     pub(crate) navigation: bool,
     pub(crate) nullable: bool,
+    /// Characters of a string at most.
+    pub(crate) max_length: Option<u64>,
     pub(crate) annotations: Annotations,
 }
 
@@ -80,18 +84,30 @@ impl Annotations {
 }
 
 impl Csdl {
-    pub(crate) fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path, own: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
+            own: own.to_owned(),
             files: BTreeSet::new(),
             namespaces: BTreeMap::new(),
         }
     }
 
+    /// Where our own schema of that name lies, if it is one of ours.
+    fn own(&self, schema: &str) -> Option<PathBuf> {
+        let path = self.own.join(file_name(schema));
+        path.exists().then_some(path)
+    }
+
+    pub(crate) fn is_own(&self, schema: &str) -> bool {
+        self.own(schema).is_some()
+    }
+
     /// All namespaces of a schema: `ComputerSystem`, `ComputerSystem.v1_0_0`, …
     pub(crate) fn schema(&mut self, schema: &str) -> Vec<String> {
         if self.files.insert(schema.to_owned()) {
-            let path = self.dir.join(format!("{schema}_v1.xml"));
+            let public = || self.dir.join(file_name(schema));
+            let path = self.own(schema).unwrap_or_else(public);
             let text = fs::read_to_string(&path)
                 .unwrap_or_else(|error| panic!("schema {schema} ({}): {error}", path.display()));
             let document = Document::parse(&text).unwrap_or_else(|e| panic!("{schema}: {e}"));
@@ -168,6 +184,27 @@ impl Csdl {
         best.unwrap_or_else(|| panic!("no type {full}")).1
     }
 
+    /// The newest type of that name in a schema, whatever it is based on: extensions of one vendor have no common base.
+    pub(crate) fn newest_named(&mut self, schema: &str, name: &str) -> String {
+        self.schema(schema)
+            .into_iter()
+            .filter(|namespace| self.namespaces[namespace].types.contains_key(name))
+            .max_by_key(|namespace| version_of(namespace))
+            .map_or_else(
+                || panic!("{schema} has no type {name}"),
+                |namespace| format!("{namespace}.{name}"),
+            )
+    }
+
+    /// The newest namespace of a schema.
+    pub(crate) fn newest_namespace(&mut self, schema: &str) -> String {
+        let newest = self
+            .schema(schema)
+            .into_iter()
+            .max_by_key(|n| version_of(n));
+        newest.unwrap_or_else(|| panic!("{schema} is empty"))
+    }
+
     /// The newest namespace of a schema that has the entity container.
     pub(crate) fn newest_container(&mut self, schema: &str, container: &str) -> Option<String> {
         self.schema(schema)
@@ -180,6 +217,11 @@ impl Csdl {
             })
             .max_by_key(|name| version_of(name))
     }
+}
+
+/// `ComputerSystem_v1.xml`.
+pub(crate) fn file_name(schema: &str) -> String {
+    format!("{schema}_v1.xml")
 }
 
 pub(crate) type Version = (u32, u32, u32);
@@ -312,6 +354,9 @@ fn properties<'a>(node: Node<'a, 'a>, tag: &'static str) -> impl Iterator<Item =
                 collection: element.is_some(),
                 navigation: tag == "NavigationProperty",
                 nullable: child.attribute("Nullable") != Some("false"),
+                max_length: child
+                    .attribute("MaxLength")
+                    .map(|length| length.parse().expect("a MaxLength is a number")),
                 annotations: annotations(child),
             }
         })

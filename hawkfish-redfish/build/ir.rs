@@ -10,6 +10,10 @@ pub(crate) struct Ir {
     pub(crate) enums: Vec<Enum>,
     /// Every namespace that something served comes from.
     pub(crate) namespaces: BTreeSet<String>,
+    /// Objects of ours within `Oem`: schema to types.
+    pub(crate) extensions: Vec<(String, usize)>,
+    /// Which schemas are ours.
+    pub(crate) own: BTreeSet<String>,
     /// `ServiceRoot.v1_16_0`, whose entity container is the newest.
     pub(crate) container: String,
 }
@@ -37,7 +41,11 @@ pub(crate) enum Role {
     Entity,
     Collection,
     Complex,
-    /// `Actions`, one property for each action.
+    /// `Oem` with an object for each vendor.
+    Oem,
+    /// The object of a vendor within `Oem`.
+    Extension,
+    /// `Actions` or the `Oem` within, one property for each action.
     Actions,
     /// `#ComputerSystem.Reset` within `Actions`.
     Action,
@@ -67,6 +75,7 @@ pub(crate) struct Property {
     pub(crate) kind: Kind,
     pub(crate) flags: Flags,
     pub(crate) pattern: Option<String>,
+    pub(crate) max_length: Option<u64>,
     pub(crate) min: Option<f64>,
     pub(crate) max: Option<f64>,
     pub(crate) allowable: bool,

@@ -1,11 +1,15 @@
 //! Writes the `$metadata` document.
 
-use crate::csdl::schema_of;
+use crate::csdl::{file_name, schema_of};
 use crate::ir::Ir;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 
 const PUBLIC: &str = "http://redfish.dmtf.org/schemas/v1";
+/// Where the service gives out its own.
+const OWN: &str = "/redfish/v1/schemas";
 
 /// Terms and types that annotations in payloads use, beside what the resources themselves use.
 const ANNOTATIONS: &[(&str, &str)] = &[
@@ -41,7 +45,9 @@ pub(crate) fn emit(ir: &Ir) -> String {
     let mut reference = |schema: &str, includes: &str| {
         writeln!(
             out,
-            "  <edmx:Reference Uri=\"{PUBLIC}/{schema}_v1.xml\">\n{includes}  </edmx:Reference>"
+            "  <edmx:Reference Uri=\"{}/{}\">\n{includes}  </edmx:Reference>",
+            if ir.own.contains(schema) { OWN } else { PUBLIC },
+            file_name(schema),
         )
         .expect("a string takes all");
     };
@@ -65,5 +71,27 @@ pub(crate) fn emit(ir: &Ir) -> String {
          </Schema>\n  </edmx:DataServices>\n</edmx:Edmx>\n"
     )
     .expect("a string takes all");
+    out
+}
+
+/// Our own files whole, by name, as Rust.
+pub(crate) fn files(own: &Path) -> String {
+    let entries = fs::read_dir(own).expect("the folder of our own schemas can be read");
+    let names: BTreeSet<String> = entries
+        .map(|entry| {
+            let name = entry.expect("an entry can be read").file_name();
+            name.into_string().expect("a plain name")
+        })
+        .filter(|name| name.ends_with("_v1.xml"))
+        .collect();
+    let mut out = String::from("&[\n");
+    for name in &names {
+        writeln!(
+            out,
+            "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/schema/{name}\"))),"
+        )
+        .expect("a string takes all");
+    }
+    out.push_str("]\n");
     out
 }

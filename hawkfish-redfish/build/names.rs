@@ -2,6 +2,7 @@
 
 /// Words that a plain splitting at capitals would tear apart.
 const WORDS: &[(&str, &str)] = &[
+    ("HawkFish", "Hawkfish"),
     ("GiB", "Gib"),
     ("MiB", "Mib"),
     ("KiB", "Kib"),

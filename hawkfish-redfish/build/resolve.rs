@@ -24,6 +24,11 @@ pub(crate) fn resolve(csdl: &mut Csdl, served: &Served) -> Ir {
         .csdl
         .newest_container("ServiceRoot", "ServiceContainer");
     resolver.ir.container = container.expect("ServiceRoot has a ServiceContainer");
+    let schemas = resolver.ir.namespaces.iter().map(|name| schema_of(name));
+    resolver.ir.own = schemas
+        .filter(|schema| resolver.csdl.is_own(schema))
+        .map(str::to_owned)
+        .collect();
     resolver.ir
 }
 
@@ -112,82 +117,169 @@ impl Resolver<'_> {
         wanted: &served::Type,
     ) -> (Option<usize>, Vec<Action>) {
         if wanted.actions.is_empty() && !wanted.properties.iter().any(|name| name == "Actions") {
+            let of = |extension: &String| self.served.get(extension).map(|of| of.actions.len());
+            assert!(
+                wanted
+                    .oem
+                    .values()
+                    .all(|extension| of(extension).unwrap_or(0) == 0),
+                "served.toml: {schema} has actions in Actions/Oem, serve Actions"
+            );
             return (None, Vec::new());
         }
         let mut actions = Vec::new();
         let mut properties = Vec::new();
         for short in &wanted.actions {
-            let def = self
-                .csdl
-                .namespace(schema)
-                .actions
-                .iter()
-                .find(|a| a.name == *short);
-            let def = def.unwrap_or_else(|| panic!("{schema} has no action {short}"));
-            let (doc, parameters) = (def.doc.clone(), def.parameters.clone());
-            let params: Vec<Property> = parameters
-                .iter()
-                .map(|parameter| self.parameter(parameter))
-                .collect();
-            let enums = params
-                .iter()
-                .filter(|param| matches!(param.kind, Kind::Enum(_)))
-                .map(|param| property(&param.name, param.kind, Flags::ARRAY, true))
-                .collect();
-            let params = self.push(Type {
-                role: Role::Params,
-                schema: schema.to_owned(),
-                full: format!("{schema}.{short}"),
-                name: format!("{short}Params"),
-                doc: doc.clone(),
-                open: false,
-                dynamic: Vec::new(),
-                dynamic_writable: false,
-                annotations: Vec::new(),
-                properties: params,
-            });
-            let mut members = vec![
-                property("target", Kind::Uri, Flags::REQUIRED, false),
-                property("title", Kind::Str, Flags::default(), false),
-            ];
-            members.extend::<Vec<_>>(enums);
-            let action = self.push(Type {
-                role: Role::Action,
-                schema: schema.to_owned(),
-                full: format!("{namespace}.{short}"),
-                name: format!("{short}Action"),
-                doc: doc.clone(),
-                open: false,
-                dynamic: Vec::new(),
-                dynamic_writable: false,
-                annotations: Vec::new(),
-                properties: members,
-            });
-            let name = format!("{schema}.{short}");
-            let mut listed = property(
-                &format!("#{name}"),
-                Kind::Object(action),
-                Flags::default(),
-                false,
-            );
-            listed.doc = doc;
-            properties.push(listed);
-            actions.push(Action { name, params });
+            let (property, action) = self.action(schema, namespace, short);
+            properties.push(property);
+            actions.push(action);
         }
-        properties.push(property("Oem", Kind::Map, Flags::default(), false));
-        let ty = self.push(Type {
+        let oem = self.oem_actions(schema, namespace, wanted, &mut actions);
+        properties.push(property("Oem", oem, Flags::default(), false));
+        let ty = self.actions_type(schema, namespace, "Actions", properties);
+        (Some(ty), actions)
+    }
+
+    /// `Actions/Oem`: the actions of the schemas that extend this one.
+    fn oem_actions(
+        &mut self,
+        schema: &str,
+        namespace: &str,
+        wanted: &served::Type,
+        actions: &mut Vec<Action>,
+    ) -> Kind {
+        let served: &Served = self.served;
+        let mut properties = Vec::new();
+        for extension in wanted.oem.values() {
+            let own = self.csdl.newest_namespace(extension);
+            let shorts = served.get(extension).map_or(&[][..], |of| &of.actions);
+            for short in shorts {
+                let (property, action) = self.action(extension, &own, short);
+                properties.push(property);
+                actions.push(action);
+            }
+        }
+        if properties.is_empty() {
+            return Kind::Map;
+        }
+        Kind::Object(self.actions_type(schema, namespace, "OemActions", properties))
+    }
+
+    fn actions_type(
+        &mut self,
+        schema: &str,
+        namespace: &str,
+        name: &str,
+        properties: Vec<Property>,
+    ) -> usize {
+        self.push(Type {
             role: Role::Actions,
             schema: schema.to_owned(),
-            full: format!("{namespace}.Actions"),
-            name: "Actions".to_owned(),
+            full: format!("{namespace}.{name}"),
+            name: name.to_owned(),
             doc: "The actions of this resource.".to_owned(),
             open: false,
             dynamic: Vec::new(),
             dynamic_writable: false,
             annotations: Vec::new(),
             properties,
+        })
+    }
+
+    /// An action of a schema: what stands of it within `Actions`, and itself.
+    fn action(&mut self, schema: &str, namespace: &str, short: &str) -> (Property, Action) {
+        self.ir.namespaces.insert(namespace.to_owned());
+        let def = self
+            .csdl
+            .namespace(schema)
+            .actions
+            .iter()
+            .find(|a| a.name == short);
+        let def = def.unwrap_or_else(|| panic!("{schema} has no action {short}"));
+        let (doc, parameters) = (def.doc.clone(), def.parameters.clone());
+        let params: Vec<Property> = parameters
+            .iter()
+            .map(|parameter| self.parameter(parameter))
+            .collect();
+        let enums = params
+            .iter()
+            .filter(|param| matches!(param.kind, Kind::Enum(_)))
+            .map(|param| property(&param.name, param.kind, Flags::ARRAY, true))
+            .collect();
+        let params = self.push(Type {
+            role: Role::Params,
+            schema: schema.to_owned(),
+            full: format!("{schema}.{short}"),
+            name: format!("{short}Params"),
+            doc: doc.clone(),
+            open: false,
+            dynamic: Vec::new(),
+            dynamic_writable: false,
+            annotations: Vec::new(),
+            properties: params,
         });
-        (Some(ty), actions)
+        let mut members = vec![
+            property("target", Kind::Uri, Flags::REQUIRED, false),
+            property("title", Kind::Str, Flags::default(), false),
+        ];
+        members.extend::<Vec<_>>(enums);
+        let action = self.push(Type {
+            role: Role::Action,
+            schema: schema.to_owned(),
+            full: format!("{namespace}.{short}"),
+            name: format!("{short}Action"),
+            doc: doc.clone(),
+            open: false,
+            dynamic: Vec::new(),
+            dynamic_writable: false,
+            annotations: Vec::new(),
+            properties: members,
+        });
+        let name = format!("{schema}.{short}");
+        let mut listed = property(
+            &format!("#{name}"),
+            Kind::Object(action),
+            Flags::default(),
+            false,
+        );
+        listed.doc = doc;
+        (listed, Action { name, params })
+    }
+
+    /// The `Oem` of a type: an object for each vendor that extends it.
+    fn oem(&mut self, full: &str, wanted: &served::Type) -> usize {
+        let (_, name) = split(full);
+        let served: &Served = self.served;
+        let none = served::Type::default();
+        let mut properties = Vec::new();
+        for (vendor, schema) in &wanted.oem {
+            let extension = self.csdl.newest_named(schema, name);
+            let wanted = served
+                .get(schema)
+                .and_then(|schema| schema.types.get(name))
+                .unwrap_or(&none);
+            let at = self.ty(&extension, Role::Extension, wanted, None);
+            let known = &mut self.ir.extensions;
+            match known.iter_mut().find(|(of, _)| of == schema) {
+                Some(_) => {}
+                None => known.push((schema.clone(), at)),
+            }
+            let mut listed = property(vendor, Kind::Object(at), Flags::default(), false);
+            listed.doc = self.ir.types[at].doc.clone();
+            properties.push(listed);
+        }
+        self.push(Type {
+            role: Role::Oem,
+            schema: schema_of(full).to_owned(),
+            full: format!("{full}Oem"),
+            name: format!("{name}Oem"),
+            doc: format!("What vendors add to `{name}`."),
+            open: false,
+            dynamic: Vec::new(),
+            dynamic_writable: false,
+            annotations: Vec::new(),
+            properties,
+        })
     }
 
     fn parameter(&mut self, def: &PropertyDef) -> Property {
@@ -299,6 +391,10 @@ impl Resolver<'_> {
                     property
                 }
                 ("Actions", None) => property("Actions", Kind::Map, Flags::default(), false),
+                ("Oem", _) if !wanted.oem.is_empty() => {
+                    let kind = Kind::Object(self.oem(&full, wanted));
+                    property("Oem", kind, Flags::default(), false)
+                }
                 _ => self.property(def),
             };
             self.permit(&full, def, wanted, &mut property);
@@ -317,7 +413,13 @@ impl Resolver<'_> {
                 false,
             ));
         }
-        if matches!(role, Role::Entity | Role::Collection) {
+        if role == Role::Extension {
+            // It says whose it is and of which version (DSP0266, "OEM-specified object naming").
+            let required = Flags::default().with(Flags::REQUIRED, true);
+            let mut ty = property("@odata.type", Kind::Str, required, false);
+            ty.pattern = Some(format!("^#{}\\.", schema_of(&full)));
+            self.ir.types[at].annotations = vec![ty];
+        } else if matches!(role, Role::Entity | Role::Collection) {
             self.ir.types[at].annotations = self.annotations(&full);
         } else if role == Role::Complex && self.is_referenceable(&full) {
             // What stands inside a resource and can be pointed to says where it is.
@@ -422,7 +524,8 @@ impl Resolver<'_> {
             .with(
                 Flags::SECRET,
                 kind == Kind::Str && is_secret(&def.name, &def.annotations),
-            );
+            )
+            .with(Flags::WRITE_ONLY, is_write_only(&def.annotations));
         let own = &def.annotations;
         let facets = match def.navigation {
             true => Annotations::default(),
@@ -440,6 +543,7 @@ impl Resolver<'_> {
                 .map(str::to_owned),
             min: number("Validation.Minimum"),
             max: number("Validation.Maximum"),
+            max_length: def.max_length,
             allowable: false,
         }
     }
@@ -621,13 +725,19 @@ fn property(name: &str, kind: Kind, flags: Flags, allowable: bool) -> Property {
         pattern: None,
         min: None,
         max: None,
+        max_length: None,
         allowable,
     }
 }
 
+/// The schema lets nobody read it: it is null wherever it is shown.
+fn is_write_only(annotations: &Annotations) -> bool {
+    matches!(annotations.get("OData.Permissions"), Some("Write" | "None"))
+}
+
 /// Its value is never to be shown: the schema lets nobody read it, or its name says so.
 fn is_secret(name: &str, annotations: &Annotations) -> bool {
-    matches!(annotations.get("OData.Permissions"), Some("Write" | "None"))
+    is_write_only(annotations)
         || [
             "Password",
             "Passphrase",

@@ -24,11 +24,7 @@ pub(crate) fn emit(ir: &Ir) -> String {
                 if writable(ir, ty) {
                     module.push_str(&structure(ir, ty, &format!("{name}Patch"), Use::Patch));
                 }
-                if ty
-                    .properties
-                    .iter()
-                    .any(|property| property.flags.has(Flags::CREATE))
-                {
+                if creatable(ir, ty) {
                     module.push_str(&structure(ir, ty, &format!("{name}Create"), Use::Create));
                 }
             }
@@ -124,7 +120,9 @@ struct Field {
 
 fn structure(ir: &Ir, ty: &Type, name: &str, usage: Use) -> String {
     let entity = usage == Use::Read && matches!(ty.role, Role::Entity | Role::Collection);
-    let mut fields = if entity { head() } else { Vec::new() };
+    let extension = usage == Use::Read && ty.role == Role::Extension;
+    let mut fields = head();
+    fields.retain(|field| entity || (extension && field.name == "odata_type"));
     for property in &ty.properties {
         fields.extend(property_fields(ir, ty, property, usage));
     }
@@ -145,7 +143,8 @@ fn structure(ir: &Ir, ty: &Type, name: &str, usage: Use) -> String {
         ),
         Use::Create => doc("    ", &format!("What creates a `{}`.", ty.name), ""),
     };
-    let default = if entity { "" } else { "Default, " };
+    let typed = entity || extension;
+    let default = if typed { "" } else { "Default, " };
     let mut out = format!(
         "{about}    #[derive(Debug, Clone, {default}PartialEq, Serialize, Deserialize)]\n    \
          pub struct {name} {{\n"
@@ -167,7 +166,7 @@ fn structure(ir: &Ir, ty: &Type, name: &str, usage: Use) -> String {
         ));
     }
     out.push_str("    }\n\n");
-    if entity {
+    if typed {
         let defaults: String = fields
             .iter()
             .map(|field| match field.name.as_str() {
@@ -220,14 +219,12 @@ fn option(json: &str, name: &str, ty: &str, about: &str) -> Field {
 
 fn property_fields(ir: &Ir, ty: &Type, property: &Property, usage: Use) -> Vec<Field> {
     let flags = property.flags;
-    let below = match property.kind {
-        Kind::Object(at) => ir.reaches(at, Flags::WRITABLE),
-        _ => false,
-    };
+    let reaches = |flag| matches!(property.kind, Kind::Object(at) if ir.reaches(at, flag));
+    let (below, given) = (reaches(Flags::WRITABLE), reaches(Flags::CREATE));
     let wanted = match usage {
         Use::Read | Use::Params => true,
         Use::Patch => below || flags.has(Flags::WRITABLE),
-        Use::Create => flags.has(Flags::CREATE),
+        Use::Create => given || flags.has(Flags::CREATE),
     };
     if !wanted {
         return Vec::new();
@@ -235,6 +232,9 @@ fn property_fields(ir: &Ir, ty: &Type, property: &Property, usage: Use) -> Vec<F
     let mut item = plain(ir, ty, property.kind);
     if usage == Use::Patch && below {
         item.push_str("Patch");
+    }
+    if usage == Use::Create && given {
+        item.push_str("Create");
     }
     let name = match property.name.as_str() {
         "Members@odata.count" => "members_odata_count".to_owned(),
@@ -323,6 +323,14 @@ fn plain(ir: &Ir, within: &Type, kind: Kind) -> String {
         Kind::Enum(at) => path(&ir.enums[at].schema, &ir.enums[at].name),
         Kind::Object(at) => path(&ir.types[at].schema, &ir.types[at].name),
     }
+}
+
+/// Something in it may be given to create it, at any depth.
+fn creatable(ir: &Ir, ty: &Type) -> bool {
+    ty.properties.iter().any(|property| {
+        property.flags.has(Flags::CREATE)
+            || matches!(property.kind, Kind::Object(at) if ir.reaches(at, Flags::CREATE))
+    })
 }
 
 fn writable(ir: &Ir, ty: &Type) -> bool {

@@ -23,6 +23,9 @@ pub(crate) struct Type {
     pub(crate) allowable: Vec<String>,
     /// The actions of an entity, by their short names.
     pub(crate) actions: Vec<String>,
+    /// What stands within its `Oem`: vendor to the schema of that vendor, whose type of the same name it is. The
+    /// actions of that schema stand in `Actions/Oem`.
+    pub(crate) oem: BTreeMap<String, String>,
     /// A collection: POST adds a member.
     pub(crate) insertable: bool,
     /// DELETE removes the resource.

@@ -1,7 +1,7 @@
 //! Writes the validation tables.
 
 use crate::ir::{Ir, Role};
-use crate::table::{Action, Entity, Flags, Kind, Property, Table, Type};
+use crate::table::{Action, Entity, Extension, Flags, Kind, Property, Table, Type};
 
 pub(crate) fn emit(ir: &Ir) -> String {
     let mut table = Table {
@@ -31,6 +31,7 @@ pub(crate) fn emit(ir: &Ir) -> String {
                 pattern: property.pattern.as_deref().map(|p| intern(&mut table, p)),
                 min: property.min,
                 max: property.max,
+                max_length: property.max_length,
             })
             .collect();
         properties.sort_by(|a, b| a.name.cmp(&b.name));
@@ -40,6 +41,7 @@ pub(crate) fn emit(ir: &Ir) -> String {
             dynamic,
             open: ty.open,
             writable: ir.reaches(at, Flags::WRITABLE),
+            creatable: ir.reaches(at, Flags::CREATE),
             ..Type::default()
         });
     }
@@ -48,10 +50,12 @@ pub(crate) fn emit(ir: &Ir) -> String {
         table.entities.push(Entity {
             name: entity.name.clone(),
             odata_type: format!("#{full}"),
-            described_by: format!(
-                "http://redfish.dmtf.org/schemas/v1/{}.json",
-                entity.namespace
-            ),
+            described_by: if ir.own.contains(&entity.name) {
+                format!("/redfish/v1/JsonSchemas/{}/Document", entity.namespace)
+            } else {
+                let namespace = &entity.namespace;
+                format!("http://redfish.dmtf.org/schemas/v1/{namespace}.json")
+            },
             ty: entity.ty,
             member: entity.member.clone(),
             actions: entity
@@ -63,6 +67,12 @@ pub(crate) fn emit(ir: &Ir) -> String {
                 })
                 .collect(),
             capabilities: entity.capabilities,
+        });
+    }
+    for (schema, ty) in &ir.extensions {
+        table.extensions.push(Extension {
+            name: schema.clone(),
+            ty: *ty,
         });
     }
     debug_assert!(table.types.iter().all(|ty| {

@@ -4,6 +4,7 @@ mod action_info;
 mod json_schema;
 mod yaml;
 
+use crate::table::Table;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -16,14 +17,40 @@ pub fn document() -> &'static str {
     include_str!(concat!(env!("OUT_DIR"), "/metadata.xml"))
 }
 
-/// The JSON Schema (2020-12) of an entity, with only what is served; it needs no other file.
+/// The JSON Schema (2020-12) of an entity or of an extension, with only what is served; it needs no other file.
 pub fn json_schema(entity: &str) -> Option<&'static Value> {
     static SCHEMAS: LazyLock<BTreeMap<&'static str, Value>> = LazyLock::new(|| {
-        crate::validate::entities()
-            .filter_map(|name| Some((name, json_schema::of(crate::validate::entity(name)?))))
-            .collect()
+        let entities = crate::validate::entities()
+            .filter_map(|name| Some((name, json_schema::of(crate::validate::entity(name)?))));
+        let extensions = Table::get()
+            .extensions
+            .iter()
+            .map(|one| (one.name.as_str(), json_schema::of_extension(one)));
+        entities.chain(extensions).collect()
     });
     SCHEMAS.get(entity)
+}
+
+/// The schemas whose objects stand within the `Oem` of something, each with the `@odata.type` of that object.
+pub fn extensions() -> impl Iterator<Item = (&'static str, String)> {
+    let table = Table::get();
+    table.extensions.iter().map(|one| {
+        let ty = &table.types[one.ty].name;
+        (one.name.as_str(), format!("#{ty}"))
+    })
+}
+
+/// Our own schemas (CSDL, XML), whole, by the names of their files: `HawkFishDeadLetter_v1.xml`. The `$metadata` document refers to them at
+/// `/redfish/v1/schemas/` and that name.
+pub fn schema_files() -> &'static [(&'static str, &'static str)] {
+    const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/own.rs"));
+    FILES
+}
+
+/// Whether a schema is ours, not DMTF's.
+pub fn is_own(schema: &str) -> bool {
+    let is = |file: &str| file.strip_suffix("_v1.xml") == Some(schema);
+    schema_files().iter().any(|(file, _)| is(file))
 }
 
 /// Everything that is served and everything that can be sent, as the schemas of one OpenAPI 3.1 document: an entity by its name, what a PATCH or a POST sends
@@ -62,7 +89,11 @@ mod tests {
             let namespace = ty.trim_start_matches('#').rsplit_once('.').unwrap().0;
             let include = format!("<edmx:Include Namespace=\"{namespace}\"/>");
             assert!(document().contains(&include), "{namespace}");
-            let reference = format!("http://redfish.dmtf.org/schemas/v1/{entity}_v1.xml");
+            let from = match is_own(entity) {
+                true => "/redfish/v1/schemas",
+                false => "http://redfish.dmtf.org/schemas/v1",
+            };
+            let reference = format!("{from}/{entity}_v1.xml");
             assert!(document().contains(&reference), "{reference}");
         }
         assert!(document().contains("Namespace=\"RedfishExtensions.v1_0_0\" Alias=\"Redfish\""));

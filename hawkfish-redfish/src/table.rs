@@ -17,6 +17,18 @@ pub(crate) struct Table {
     pub enums: Vec<Vec<String>>,
     #[serde(rename = "p")]
     pub patterns: Vec<String>,
+    #[serde(rename = "x")]
+    pub extensions: Vec<Extension>,
+}
+
+/// An object of a vendor within the `Oem` of something.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Extension {
+    /// The schema: `HawkFishEventDestination`.
+    #[serde(rename = "n")]
+    pub name: String,
+    #[serde(rename = "t")]
+    pub ty: usize,
 }
 
 /// A resource or a collection.
@@ -69,6 +81,9 @@ pub(crate) struct Type {
     /// Something in it, at any depth, can be written here.
     #[serde(rename = "w", default, skip_serializing_if = "is_false")]
     pub writable: bool,
+    /// Something in it, at any depth, is said to be given when it is created; what is not said, is not.
+    #[serde(rename = "c", default, skip_serializing_if = "is_false")]
+    pub creatable: bool,
     /// Where each name is among the properties; made when the table is loaded.
     #[serde(skip)]
     pub index: Index,
@@ -142,6 +157,9 @@ pub(crate) struct Property {
     pub min: Option<f64>,
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+    /// Characters of a string at most.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u64>,
 }
 
 /// What a value must be.
@@ -199,6 +217,8 @@ impl Flags {
     pub(crate) const SECRET: Self = Self(1 << 6);
     /// It is part of an excerpt of the resource.
     pub(crate) const EXCERPT: Self = Self(1 << 7);
+    /// It is null wherever it is shown.
+    pub(crate) const WRITE_ONLY: Self = Self(1 << 8);
 
     pub(crate) const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0

@@ -1,6 +1,6 @@
 //! Writes JSON Schemas from the validation tables, so that the two say the same.
 
-use crate::table::{Entity, Flags, Kind, Property, Table};
+use crate::table::{Entity, Extension, Flags, Kind, Property, Table};
 use serde_json::{Map, Value, json};
 
 /// Names of annotations that any object may carry.
@@ -8,16 +8,26 @@ const ANNOTATION: &str =
     "^([A-Za-z_][A-Za-z0-9_]*)?@(odata|Redfish|Message)\\.[A-Za-z_][A-Za-z0-9_]*$";
 
 pub(super) fn of(entity: &Entity) -> Value {
+    document(&entity.odata_type, entity.ty)
+}
+
+/// The object of a vendor within an `Oem`.
+pub(super) fn of_extension(extension: &Extension) -> Value {
+    let name = &Table::get().types[extension.ty].name;
+    document(&format!("#{name}"), extension.ty)
+}
+
+fn document(title: &str, ty: usize) -> Value {
     let mut writer = Writer {
         table: Table::get(),
         definitions: Map::new(),
         place: "#/$defs/",
         view: View::Answer,
     };
-    let root = writer.object(entity.ty);
+    let root = writer.object(ty);
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": entity.odata_type,
+        "title": title,
     });
     let members = schema.as_object_mut().expect("it is an object");
     members.extend(root);
@@ -48,8 +58,7 @@ pub(super) fn components() -> Map<String, Value> {
                 .definitions
                 .insert(format!("{name}Patch"), patch.into());
         }
-        let creates = |property: &Property| property.flags.has(Flags::CREATE);
-        if table.types[entity.ty].properties.iter().any(creates) {
+        if table.types[entity.ty].creatable {
             let create = writer.viewed(View::Create, entity.ty);
             writer
                 .definitions
@@ -95,7 +104,10 @@ impl Writer {
     fn is_in(&self, property: &Property) -> bool {
         match self.view {
             View::Answer | View::Input => true,
-            View::Create => property.flags.has(Flags::CREATE),
+            View::Create => {
+                property.flags.has(Flags::CREATE)
+                    || matches!(property.kind, Kind::Object(at) if self.table.types[at].creatable)
+            }
             View::Patch => {
                 property.flags.has(Flags::WRITABLE)
                     || matches!(property.kind, Kind::Object(at) if self.table.types[at].writable)
@@ -151,7 +163,8 @@ impl Writer {
         let removed = self.view == View::Patch && flags.has(Flags::ARRAY);
         // An optional parameter may be null, as if it were not given.
         let left_out = self.view == View::Input && !flags.has(Flags::REQUIRED);
-        if answered && flags.has(Flags::SECRET) && property.name.contains("Password") {
+        let secret = flags.has(Flags::SECRET) && property.name.contains("Password");
+        if answered && (secret || flags.has(Flags::WRITE_ONLY)) {
             schema = json!({"type": "null"});
         } else if flags.has(Flags::NULLABLE) || removed || left_out {
             schema = nullable(schema);
@@ -196,6 +209,9 @@ impl Writer {
             if let Some(pattern) = property.pattern {
                 members.insert("pattern".to_owned(), json!(self.table.patterns[pattern]));
             }
+            if let Some(length) = property.max_length {
+                members.insert("maxLength".to_owned(), json!(length));
+            }
             for (name, bound) in [("minimum", property.min), ("maximum", property.max)] {
                 if let Some(bound) = bound {
                     members.insert(name.to_owned(), whole(bound));
@@ -211,6 +227,7 @@ impl Writer {
         let (view, suffix) = match outer {
             View::Answer => (View::Answer, ""),
             View::Patch => (View::Patch, ".Patch"),
+            View::Create if self.table.types[at].creatable => (View::Create, ".Create"),
             View::Create | View::Input => (View::Input, ".Input"),
         };
         let name = format!("{}{suffix}", self.table.types[at].name);

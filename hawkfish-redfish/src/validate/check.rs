@@ -74,7 +74,7 @@ impl<'a> Check<'a> {
             return;
         }
         if let Some(property) = ty.property(name) {
-            return self.property(property, value);
+            return self.property(ty, property, value);
         }
         if annotation {
             if !is_annotation(name) {
@@ -92,16 +92,22 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn property(&mut self, property: &'static Property, value: &'a Value) {
+    fn property(&mut self, ty: &'static Type, property: &'static Property, value: &'a Value) {
         let flags = property.flags;
-        let below = match property.kind {
-            Kind::Object(at) => self.table.types[at].writable,
-            _ => false,
+        let (below, given) = match property.kind {
+            Kind::Object(at) => {
+                let below = &self.table.types[at];
+                (below.writable, below.creatable)
+            }
+            _ => (false, false),
         };
         let allowed = match self.mode {
             Mode::Patch => below || flags.has(Flags::WRITABLE),
-            // What is within an array or an object that may be given may be given, too.
-            Mode::Create => self.path.len() > 1 || flags.has(Flags::CREATE),
+            // What is within an array or an object that may be given may be given, too, unless that says itself what may.
+            Mode::Create => {
+                let whole = self.path.len() > 1 && !ty.creatable;
+                whole || given || flags.has(Flags::CREATE)
+            }
             Mode::Action | Mode::Response => true,
         };
         if !allowed {
@@ -173,9 +179,17 @@ impl<'a> Check<'a> {
                 Value::String(text),
             ) => {
                 // A password is null in every representation (DSP0266, "Property permissions").
-                if secret && self.mode == Mode::Response && name.contains("Password") {
+                let hidden = flags.has(Flags::WRITE_ONLY) || (secret && name.contains("Password"));
+                let longest = property.and_then(|property| property.max_length);
+                let too_long = longest.filter(|max| text.chars().count() as u64 > *max);
+                if hidden && self.mode == Mode::Response {
                     Some(Problem::Type {
                         value: HIDDEN.to_owned(),
+                    })
+                } else if let Some(max) = too_long {
+                    Some(Problem::TooLong {
+                        value: shown(value, secret),
+                        max,
                     })
                 } else {
                     let good = match kind {

@@ -2,6 +2,7 @@
 
 mod dmtf;
 mod fuzz;
+mod oem;
 mod samples;
 mod schema;
 mod theirs;

@@ -39,7 +39,8 @@ fn every_property_agrees_with_dmtfs_json_schema() {
         compared: 0,
         newer: vec![],
     };
-    for entity in validate::entities() {
+    // Of what is our own they know nothing.
+    for entity in validate::entities().filter(|entity| !metadata::is_own(entity)) {
         comparison.ours = metadata::json_schema(entity).unwrap();
         let (file, theirs) = comparison.schemas.newest(entity);
         let found = comparison
