@@ -221,6 +221,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         "The account %1 was locked after too many failures to log in.",
         "Find out who tried, then unlock the account or wait until it unlocks itself.",
     ),
+    entry(
+        "DeliveryFailed",
+        Severity::Warning,
+        "Events do not arrive at %1: %2.",
+        "See to it that the destination can be reached and takes what is sent to it.",
+    ),
+    entry(
+        "EventsNotDelivered",
+        Severity::Critical,
+        "Events did not arrive: %1 are kept as dead letters, %2 were no longer kept when their turn came.",
+        "Look at the dead letters, and replay or drop them; read the resources anew whose events were lost.",
+    ),
 ];
 
 pub(super) fn registry() -> Value {
