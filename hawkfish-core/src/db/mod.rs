@@ -19,6 +19,7 @@ mod writer;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ struct Inner {
     due: Arc<due::View>,
     logs: Arc<logs::View>,
     events: Arc<events::Stream>,
+    commits: Arc<AtomicU64>,
     soon: Notify,
     stopped: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -65,6 +67,7 @@ pub struct Tx {
     events: Arc<events::Stream>,
     /// What the piece of work that runs tells.
     drafts: Vec<events::Draft>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Tx {
@@ -80,7 +83,7 @@ impl Tx {
     }
 
     /// Tells everybody who listens of something: it takes its place in the stream of events with the commit of this work, and not at all if the work fails.
-    pub(crate) fn happened(&mut self, about: Subject, event: Event) {
+    pub fn happened(&mut self, about: Subject, event: Event) {
         self.drafts.push(events::Draft {
             about,
             event,
@@ -178,7 +181,9 @@ impl Store {
             logs: logs.clone(),
             events: events.clone(),
             drafts: Vec::new(),
+            commits: Arc::default(),
         };
+        let commits = Arc::clone(&tx.commits);
         writer::start(tx, waiting, move || {
             drop(ownership);
             // Nobody may be waiting.
@@ -190,6 +195,7 @@ impl Store {
             due,
             logs,
             events,
+            commits,
             soon: Notify::new(),
             stopped: Mutex::new(Some(stopped)),
         })))
@@ -291,6 +297,12 @@ impl Store {
                 answer.await.map_err(|_| closed())?
             }
         }
+    }
+
+    /// How many commits the writer has made since it began: counted before the hooks of a commit run, and before its work is answered.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.0.commits.load(Ordering::Acquire)
     }
 
     /// When the next thing is due, if anything is. From memory.

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -251,6 +252,8 @@ async fn batch(
         let _ = control(tx, "ROLLBACK").await;
         hooks.clear();
         told.clear();
+    } else {
+        tx.commits.fetch_add(1, Ordering::AcqRel);
     }
     for hook in hooks {
         if std::panic::catch_unwind(AssertUnwindSafe(hook)).is_err() {
