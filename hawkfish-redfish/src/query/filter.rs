@@ -24,28 +24,44 @@ pub const MAX_DEPTH: usize = 32;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter(Expression);
 
+/// The parts of an expression, for who holds it against something else than a resource.
 #[derive(Debug, Clone, PartialEq)]
-enum Expression {
+pub enum Expression {
+    /// One of these.
     Or(Vec<Expression>),
+    /// All of these.
     And(Vec<Expression>),
+    /// Not this.
     Not(Box<Expression>),
+    /// A comparison.
     Compare(Operand, Operator, Operand),
+    /// A property that is true.
     True(Operand),
 }
 
+/// What is compared.
 #[derive(Debug, Clone, PartialEq)]
-enum Operand {
+pub enum Operand {
+    /// A value.
     Literal(Value),
+    /// A property, by the segments of its path.
     Path(Vec<String>),
 }
 
+/// How it is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operator {
+pub enum Operator {
+    /// Equal.
     Eq,
+    /// Not equal.
     Ne,
+    /// Less.
     Lt,
+    /// Less or equal.
     Le,
+    /// Greater.
     Gt,
+    /// Greater or equal.
     Ge,
 }
 
@@ -65,6 +81,12 @@ impl Filter {
     #[must_use]
     pub fn misfit(&self, entity: &str) -> Option<&Value> {
         self.0.misfit(entity)
+    }
+
+    /// The expression.
+    #[must_use]
+    pub fn expression(&self) -> &Expression {
+        &self.0
     }
 
     /// Whether a resource meets the expression.

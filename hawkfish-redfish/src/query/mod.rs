@@ -8,7 +8,7 @@ mod filter;
 mod select;
 
 pub use excerpt::excerpt;
-pub use filter::{Filter, MAX_DEPTH};
+pub use filter::{Expression, Filter, MAX_DEPTH, Operand, Operator};
 pub use select::Select;
 
 use crate::message::{Message, base};
