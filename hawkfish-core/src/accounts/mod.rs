@@ -25,7 +25,9 @@ use crate::ctx::Ctx;
 use crate::db::{Store, Tx, settings};
 use crate::entropy::Entropy;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::events::{Room, Subject};
 use crate::id::{AccountId, RoleId};
+use crate::logs::What;
 use crate::sessions;
 
 pub(crate) use login::unchanged;
@@ -368,14 +370,15 @@ impl Accounts {
                     }
                     new.generation += 2;
                     rows::update(tx, &new).await?;
+                    tx.happened(Subject::Account(id.clone()), What::Changed.at(now));
                     let sessions = inner.sessions.clone();
                     if !new.enabled {
-                        sessions.end(tx, &id, None).await?;
+                        sessions.end(tx, &id, None, now).await?;
                     } else if new.hashed != old.hashed {
-                        sessions.end(tx, &id, keep.as_ref()).await?;
+                        sessions.end(tx, &id, keep.as_ref(), now).await?;
                     }
                     if new.name != old.name {
-                        sessions.rename(tx, &id, new.name.clone());
+                        sessions.rename(tx, &id, new.name.clone(), now);
                     }
                     put_after_commit(tx, inner, new.clone());
                     Ok(new)
@@ -392,7 +395,7 @@ impl Accounts {
     /// `NotFound`; `Conflict::NotAllowed` where no enabled administrator would be left; `Internal` when the store fails.
     pub async fn delete(&self, ctx: &Ctx, id: &AccountId) -> Result<()> {
         number(id)?;
-        let (inner, gone) = (self.0.clone(), id.clone());
+        let (inner, gone, now) = (self.0.clone(), id.clone(), self.0.clock.now());
         self.0
             .store
             .write(move |tx| {
@@ -404,8 +407,9 @@ impl Accounts {
                         others_administer(tx, &gone).await?;
                     }
                     let sessions = inner.sessions.clone();
-                    sessions.end(tx, &gone, None).await?;
+                    sessions.end(tx, &gone, None, now).await?;
                     rows::delete(tx, &gone).await?;
+                    tx.happened(Subject::Account(gone.clone()), What::Removed.at(now));
                     tx.after_commit(move || {
                         inner.change(|state| state.remove(&gone));
                         inner.hasher.forget(&gone);
@@ -447,6 +451,8 @@ impl Accounts {
                     let new = Arc::new(new);
                     if *new != old {
                         settings::put(tx, POLICY, &*new).await?;
+                        let at = inner.clock.now();
+                        tx.happened(Subject::Room(Room::Accounts), What::Changed.at(at));
                         let policy = new.clone();
                         tx.after_commit(move || inner.change(|state| state.policy = policy));
                     }
@@ -531,6 +537,12 @@ impl Inner {
 }
 
 impl Account {
+    /// Whether the other has the same password, set at the same time: so it is told whether what a client once proved still holds.
+    #[must_use]
+    pub fn has_password_of(&self, other: &Self) -> bool {
+        self.hashed == other.hashed
+    }
+
     fn administers(&self) -> bool {
         self.enabled && self.role.as_str() == ADMINISTRATOR
     }
@@ -577,6 +589,10 @@ async fn make(
         lockout: Lockout::default(),
     };
     rows::insert(tx, &account).await?;
+    tx.happened(
+        Subject::Account(account.id.clone()),
+        What::Created.at(created),
+    );
     put_after_commit(tx, inner, account.clone());
     Ok(Arc::new(account))
 }

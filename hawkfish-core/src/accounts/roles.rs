@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::{Account, Accounts, rows};
 use crate::ctx::{Ctx, Privilege};
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::events::Subject;
 use crate::id::RoleId;
+use crate::logs::What;
 
 /// Most roles.
 const MOST_ROLES: usize = 100;
@@ -118,6 +120,8 @@ impl Accounts {
                         ));
                     }
                     rows::put_role(tx, &role).await?;
+                    let event = What::Created.at(inner.clock.now());
+                    tx.happened(Subject::Role(role.id.clone()), event);
                     let role = Arc::new(role);
                     let new = role.clone();
                     tx.after_commit(move || {
@@ -171,6 +175,7 @@ impl Accounts {
                         ..old
                     };
                     rows::put_role(tx, &role).await?;
+                    tx.happened(Subject::Role(id), What::Changed.at(inner.clock.now()));
                     let role = Arc::new(role);
                     let new = role.clone();
                     tx.after_commit(move || {
@@ -212,6 +217,8 @@ impl Accounts {
                         ));
                     }
                     rows::delete_role(tx, &gone).await?;
+                    let event = What::Removed.at(inner.clock.now());
+                    tx.happened(Subject::Role(gone.clone()), event);
                     tx.after_commit(move || {
                         inner.change(|state| {
                             state.roles.remove(&gone);

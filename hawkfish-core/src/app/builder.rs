@@ -130,7 +130,7 @@ impl Builder {
         let store = Store::open(data_dir.as_deref()).await?;
         store.logs().set(logs);
         store.events().set(events);
-        let uuid = installation(&store, &*entropy).await?;
+        let (uuid, is_new) = installation(&store, &*entropy).await?;
         let accounts =
             Accounts::open(&store, Arc::clone(&clock), Arc::clone(&entropy), hash_cost).await?;
         let sessions = Sessions::open(
@@ -171,6 +171,7 @@ impl Builder {
                 closing: CancellationToken::new(),
                 replan: tokio::sync::Notify::new(),
                 resume: AtomicBool::new(false),
+                is_first_look: AtomicBool::new(is_new),
                 uuid,
             }),
         };
@@ -183,25 +184,29 @@ impl Builder {
         if let Err(error) = hawkfish.tick().await {
             tracing::warn!(error = ?error, "not everything that was due at the start could be done");
         }
+        hawkfish
+            .inner
+            .is_first_look
+            .store(false, std::sync::atomic::Ordering::Release);
         hawkfish.prune_images().await?;
         Ok(hawkfish)
     }
 }
 
-/// The UUID of this installation, made when its store is.
-async fn installation(store: &Store, entropy: &dyn Entropy) -> Result<uuid::Uuid> {
+/// The UUID of this installation, made when its store is, and whether that is now.
+async fn installation(store: &Store, entropy: &dyn Entropy) -> Result<(uuid::Uuid, bool)> {
     const NAME: &str = "installation";
     if let Some(uuid) = store
         .read(|conn| Box::pin(settings::get(conn, NAME)))
         .await?
     {
-        return Ok(uuid);
+        return Ok((uuid, false));
     }
     let uuid = entropy.uuid();
     store
         .write(move |tx| Box::pin(async move { settings::put(tx, NAME, &uuid).await }))
         .await?;
-    Ok(uuid)
+    Ok((uuid, true))
 }
 
 /// The data directory is nobody else's business, but hypervisors that run as another user read images below it by their full path.

@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) replan: tokio::sync::Notify,
     /// Whether a host has come back, so that interrupted tasks may be taken up.
     pub(crate) resume: AtomicBool,
+    /// Whether this installation is only just being made, so that nothing that it finds is new.
+    pub(crate) is_first_look: AtomicBool,
     pub(crate) uuid: uuid::Uuid,
 }
 

@@ -22,8 +22,10 @@ use crate::backend::{Knob, KnobValue, Power, Setup, Step};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Conflict, Error, ErrorKind, Result};
+use crate::events::Subject;
 use crate::id::SystemId;
 use crate::inventory::System;
+use crate::logs::What;
 
 /// How long a guest that was asked to restart may take to shut down.
 const RESTARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -165,12 +167,24 @@ impl HawkFish {
     }
 
     pub(crate) async fn keep_bios(&self, id: &SystemId, bios: Bios) -> Result<()> {
-        let (row, kept) = (id.clone(), bios.clone());
+        let (hawkfish, id, now) = (self.clone(), id.clone(), self.clock().now());
         self.store()
-            .write(move |tx: &mut Tx| Box::pin(async move { rows::put(tx, &row, &kept).await }))
-            .await?;
-        self.inner.inventory.update(id, |s| s.bios = Arc::new(bios));
-        Ok(())
+            .write(move |tx: &mut Tx| {
+                Box::pin(async move {
+                    rows::put(tx, &id, &bios).await?;
+                    if let Ok(system) = hawkfish.system(&Ctx::service(), &id) {
+                        for about in changed(&system, &bios) {
+                            tx.happened(about, What::Changed.at(now));
+                        }
+                    }
+                    tx.after_commit(move || {
+                        let inventory = &hawkfish.inner.inventory;
+                        inventory.update(&id, |s| s.bios = Arc::new(bios));
+                    });
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// Applies what waits by `bios`, and keeps that it was done. Returns how the settings were before.
@@ -294,6 +308,25 @@ impl HawkFish {
         tracing::info!(system = %id, "starting a system that was asked to restart");
         self.start_cold(id).await
     }
+}
+
+/// What it shows in that something else waits for the firmware of a system.
+fn changed(system: &System, bios: &Bios) -> Vec<Subject> {
+    let (id, old) = (&system.id, &system.bios);
+    let mut all = Vec::new();
+    // What was applied is told when it is so, with the machine.
+    if bios.failed.is_some() && bios.failed != old.failed {
+        all.push(Subject::Bios(id.clone()));
+    }
+    let firmware = &system.machine.firmware;
+    let (before, now) = (plan::future(firmware, old), plan::future(firmware, bios));
+    if (&old.pending, old.to_defaults) != (&bios.pending, bios.to_defaults) {
+        all.push(Subject::BiosToCome(id.clone()));
+    }
+    if before.get(&Knob::SecureBoot) != now.get(&Knob::SecureBoot) {
+        all.push(Subject::SecureBoot(id.clone()));
+    }
+    all
 }
 
 impl Bios {

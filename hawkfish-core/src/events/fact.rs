@@ -52,6 +52,13 @@ pub enum Subject {
         /// The disk: [`Disk::id`](crate::backend::Disk::id).
         disk: String,
     },
+    /// A drive of a system: a disk, as what could be held in a hand.
+    Drive {
+        /// The system.
+        system: SystemId,
+        /// The drive: [`Disk::id`](crate::backend::Disk::id).
+        drive: String,
+    },
     /// An image that was pushed into the store.
     Image(ImageId),
     /// An authority that servers of images for a slot may use.

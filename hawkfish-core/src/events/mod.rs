@@ -9,6 +9,7 @@
 //! Not in here: words ([`Telling`] has them), who wants to hear what, and how it gets there.
 
 mod fact;
+mod parts;
 mod news;
 mod record;
 pub(crate) mod rows;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub(crate) use self::fact::Draft;
+pub(crate) use self::parts::{parts, whole};
 pub use self::fact::{Happened, Room, Subject};
 pub use self::news::{JobNews, TaskNews, TestEvent, UpdateStep};
 pub use self::record::{Format, Record, Telling};

@@ -13,6 +13,7 @@ use crate::bios;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{self, Subject};
 use crate::id::{HostId, ProjectId, SystemId};
 use crate::inventory::{HostStatus, System, system_id};
 use crate::logs::{self, Doing, Event, LogId, What};
@@ -50,7 +51,15 @@ impl Drop for Busy {
 #[derive(Default)]
 struct Heard {
     latest: BTreeMap<SystemId, (Machine, Power)>,
-    told: Vec<(LogId, What)>,
+    told: Vec<Told>,
+}
+
+/// Something that happened, on its way to those who hear of it.
+enum Told {
+    /// To a system as a whole: it stands in its log, too.
+    Whole(SystemId, What),
+    /// To a part of a system.
+    Part(Subject, What),
 }
 
 impl Host {
@@ -278,10 +287,13 @@ impl HawkFish {
                 doing,
                 system.as_deref(),
             );
-            let log = LogId::System(id.clone());
+            let parts = events::parts(&id, &before, &machine, &told);
+            let told = told.into_iter().map(|what| Told::Whole(id.clone(), what));
+            heard.told.extend(told);
+            let parts = parts.into_iter();
             heard
                 .told
-                .extend(told.into_iter().map(|what| (log.clone(), what)));
+                .extend(parts.map(|(about, what)| Told::Part(about, what)));
         }
         heard.latest.insert(id, (machine, power));
     }
@@ -325,6 +337,8 @@ impl HawkFish {
             .map(|m| system_id(m.key))
             .filter(|id| !self.inner.inventory.contains(id))
             .collect();
+        // What an installation finds when it is made was there before it.
+        let tells_of_new = !self.inner.is_first_look.load(Ordering::Acquire);
         let (rows, host_id) = (changed.clone(), host.id.clone());
         let stored = self
             .store()
@@ -342,16 +356,21 @@ impl HawkFish {
                         )
                         .await?;
                     }
-                    for (log, what) in told {
-                        let event = Event {
-                            at: now,
-                            what,
-                            by: None,
-                        };
-                        logs::tell(tx, &log, event).await?;
+                    for told in told {
+                        match told {
+                            Told::Whole(id, what) => {
+                                logs::tell(tx, &LogId::System(id), what.at(now)).await?;
+                            }
+                            Told::Part(about, what) => tx.happened(about, what.at(now)),
+                        }
                     }
                     let mut kept = BTreeMap::new();
                     for id in fresh {
+                        if tells_of_new {
+                            for about in events::whole(&id) {
+                                tx.happened(about, What::Created.at(now));
+                            }
+                        }
                         let (project, indicator) = rows::kept(tx, &id).await?;
                         let waiting = bios::rows::get(tx, &id).await?;
                         kept.insert(id, (project, indicator, waiting));
@@ -389,9 +408,14 @@ impl HawkFish {
     async fn gone(&self, id: &SystemId) -> Result<()> {
         if self.inner.inventory.remove(id).is_some() {
             tracing::info!(system = %id, "the system is gone");
-            let row = id.clone();
+            let (row, now) = (id.clone(), self.clock().now());
             self.store()
-                .write(move |tx: &mut Tx| Box::pin(async move { rows::gone(tx, &row).await }))
+                .write(move |tx: &mut Tx| {
+                    for about in events::whole(&row) {
+                        tx.happened(about, What::Removed.at(now));
+                    }
+                    Box::pin(async move { rows::gone(tx, &row).await })
+                })
                 .await?;
         }
         Ok(())

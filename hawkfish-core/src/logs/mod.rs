@@ -210,8 +210,13 @@ impl Logs {
             // What got its number before this is with the store already, and goes; what gets one later stays.
             let _order = view.order();
             let row = view.cleared(log);
-            let view = Arc::clone(&view);
+            let status = view.status(log);
+            let holds = status.overflowed || !view.entries(log).is_empty();
+            let (view, now) = (Arc::clone(&view), self.clock.now());
             self.store.submit(move |tx| {
+                if holds {
+                    tx.happened(Subject::Log(row.log.clone()), What::Changed.at(now));
+                }
                 Box::pin(async move {
                     rows::remove_below(tx, &row.log, row.first).await?;
                     rows::put_log(tx, &row).await?;
@@ -230,9 +235,12 @@ impl Logs {
     /// # Errors
     /// `Internal` when the store fails.
     pub async fn enable(&self, ctx: &Ctx, log: &LogId, enabled: bool) -> Result<()> {
-        let (view, id) = (Arc::clone(self.store.logs()), log.clone());
+        let (view, id, now) = (Arc::clone(self.store.logs()), log.clone(), self.clock.now());
         self.store
             .write(move |tx| {
+                if view.status(&id).enabled != enabled {
+                    tx.happened(Subject::Log(id.clone()), What::Changed.at(now));
+                }
                 Box::pin(async move {
                     rows::put_log(tx, &view.enabled(&id, enabled)).await?;
                     tx.after_commit(move || view.enable(&id, enabled));
@@ -266,6 +274,11 @@ impl Logs {
                     if !rows::put_resolved(tx, &id, number, resolved, now).await? {
                         return Err(Error::not_found("LogEntry", &number.to_string()));
                     }
+                    let about = Subject::Entry {
+                        log: id.clone(),
+                        number,
+                    };
+                    tx.happened(about, What::Changed.at(now));
                     let new = Entry {
                         resolved,
                         modified: Some(now),

@@ -22,8 +22,10 @@ use crate::ctx::Ctx;
 use crate::db::{Store, Tx};
 use crate::due::{self, Due};
 use crate::error::{Error, Invalid, Result};
+use crate::events::Subject;
 use crate::id::SystemId;
 use crate::inventory::System;
+use crate::logs::What;
 use interfaces::Interface;
 use names::Names;
 pub use names::NamesChange;
@@ -456,6 +458,9 @@ impl HawkFish {
                         None => due::remove(tx, DUE_BACK, id.as_str()).await?,
                     }
                     rows::put(tx, &id, &new).await?;
+                    for about in changed(&id, &old, &new) {
+                        tx.happened(about, What::Changed.at(now));
+                    }
                     let known = new.clone();
                     tx.after_commit(move || managers.put(id, known));
                     Ok(Arc::new(new))
@@ -463,6 +468,34 @@ impl HawkFish {
             })
             .await
     }
+}
+
+/// What a change of a manager shows in.
+fn changed(id: &SystemId, old: &Manager, new: &Manager) -> Vec<Subject> {
+    /// Time servers set a clock right all the time, by less than anybody reads off it.
+    const SETS_RIGHT_US: u64 = 1_000_000;
+    let mut all = Vec::new();
+    let is_set_right = old.is_set_by_ntp()
+        && new.is_set_by_ntp()
+        && old.clock_ahead_us.abs_diff(new.clock_ahead_us) < SETS_RIGHT_US;
+    if (old.clock_ahead_us != new.clock_ahead_us && !is_set_right)
+        || old.is_set_by_ntp() != new.is_set_by_ntp()
+        || old.local_offset_minutes != new.local_offset_minutes
+        || old.last_reset != new.last_reset
+        || old.away_until != new.away_until
+    {
+        all.push(Subject::Manager(id.clone()));
+    }
+    if old.names != new.names
+        || old.ntp_enabled != new.ntp_enabled
+        || old.ntp_servers != new.ntp_servers
+    {
+        all.push(Subject::Network(id.clone()));
+    }
+    if old.names != new.names {
+        all.push(Subject::ManagerInterface(id.clone()));
+    }
+    all
 }
 
 fn micros(span: SignedDuration) -> i64 {

@@ -11,8 +11,10 @@ use crate::certificates::{Bundle, Facts, malformed, pem};
 use crate::ctx::Ctx;
 use crate::db::{Store, Tx};
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::Subject;
 use crate::id::{SlotId, SystemId};
 use crate::inventory::System;
+use crate::logs::What;
 
 /// Most authorities of a slot.
 pub const MOST_AUTHORITIES: usize = 16;
@@ -50,6 +52,15 @@ impl Authorities {
             .collect()
     }
 
+    /// The slots of a system and the numbers of their authorities.
+    fn of_system(&self, system: &SystemId) -> Vec<(SlotId, u64)> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let of_system = all.iter().filter(|((of, _), _)| of == system);
+        of_system
+            .flat_map(|((_, slot), known)| known.keys().map(|number| (slot.clone(), *number)))
+            .collect()
+    }
+
     fn change(&self, change: impl FnOnce(&mut OfSlots)) {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
     }
@@ -80,6 +91,14 @@ async fn load(conn: &mut SqliteConnection) -> Result<OfSlots> {
         all.entry((system, slot)).or_default().insert(id, authority);
     }
     Ok(all)
+}
+
+fn about(system: &SystemId, slot: &SlotId, number: u64) -> Subject {
+    Subject::Authority {
+        system: system.clone(),
+        slot: slot.clone(),
+        number,
+    }
 }
 
 fn has_slot(system: &System, slot: &SlotId) -> Result<()> {
@@ -136,6 +155,7 @@ impl HawkFish {
             return Err(Error::new(kind, "A slot can have sixteen."));
         }
         let (authorities, key) = (self.inner.authorities.clone(), (id.clone(), slot.clone()));
+        let event = What::Created.at(self.clock().now());
         let authority = self
             .store()
             .write(move |tx: &mut Tx| {
@@ -151,6 +171,7 @@ impl HawkFish {
                     .bind(&authority.der)
                     .execute(tx.conn())
                     .await?;
+                    tx.happened(about(&key.0, &key.1, id), event);
                     let known = authority.clone();
                     tx.after_commit(move || {
                         authorities.change(|all| {
@@ -181,10 +202,11 @@ impl HawkFish {
             return Err(Error::not_found("Certificate", &number.to_string()));
         }
         let (authorities, key) = (self.inner.authorities.clone(), (id.clone(), slot.clone()));
+        let event = What::Removed.at(self.clock().now());
         self.store()
             .write(move |tx: &mut Tx| {
                 Box::pin(async move {
-                    sqlx::query(
+                    let done = sqlx::query(
                         "DELETE FROM hf_media_authorities WHERE system = $1 AND slot = $2 AND id = $3",
                     )
                     .bind(key.0.as_str())
@@ -192,6 +214,9 @@ impl HawkFish {
                     .bind(i64::try_from(number).unwrap_or(i64::MAX))
                     .execute(tx.conn())
                     .await?;
+                    if done.rows_affected() > 0 {
+                        tx.happened(about(&key.0, &key.1, number), event);
+                    }
                     tx.after_commit(move || {
                         authorities.change(|all| {
                             all.entry(key).or_default().remove(&number);
@@ -207,9 +232,23 @@ impl HawkFish {
     pub(crate) async fn default_slots(&self, id: &SystemId) -> Result<()> {
         let _guard = self.lock(id).await;
         let (authorities, row) = (self.inner.authorities.clone(), id.clone());
+        let (hawkfish, now) = (self.clone(), self.clock().now());
         self.store()
             .write(move |tx: &mut Tx| {
                 Box::pin(async move {
+                    for (slot, number) in authorities.of_system(&row) {
+                        tx.happened(about(&row, &slot, number), What::Removed.at(now));
+                    }
+                    let system = hawkfish.system(&Ctx::service(), &row).ok();
+                    let verify = system.iter().flat_map(|system| &system.verify);
+                    // Servers are checked where nothing is said.
+                    for (slot, _) in verify.filter(|(_, verify)| !**verify) {
+                        let about = Subject::Slot {
+                            system: row.clone(),
+                            slot: slot.clone(),
+                        };
+                        tx.happened(about, What::Changed.at(now));
+                    }
                     for sql in [
                         "DELETE FROM hf_media_authorities WHERE system = $1",
                         "DELETE FROM hf_slots WHERE system = $1",
@@ -221,14 +260,12 @@ impl HawkFish {
                     }
                     tx.after_commit(move || {
                         authorities.change(|all| all.retain(|(system, _), _| *system != row));
+                        let inventory = &hawkfish.inner.inventory;
+                        inventory.update(&row, |system| system.verify.clear());
                     });
                     Ok(())
                 })
             })
-            .await?;
-        self.inner
-            .inventory
-            .update(id, |system| system.verify.clear());
-        Ok(())
+            .await
     }
 }

@@ -21,8 +21,10 @@ use crate::backend::{Insert, MediaKind, MediaSource};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::events::Subject;
 use crate::id::{SlotId, SystemId, TaskId};
 use crate::inventory::System;
+use crate::logs::What;
 use crate::outgoing::{self, Policy, Tls};
 use crate::tasks::{NewTask, RequestPayload, Task, TaskHandle};
 
@@ -504,14 +506,28 @@ impl HawkFish {
             return Err(Error::not_found("VirtualMedia", slot.as_str()));
         }
         let (row_system, row_slot) = (id.clone(), slot.clone());
+        let (hawkfish, now) = (self.clone(), self.clock().now());
+        let is_other = system.verify.get(slot).copied().unwrap_or(true) != verify;
         self.store()
             .write(move |tx: &mut Tx| {
-                Box::pin(async move { rows::put_verify(tx, &row_system, &row_slot, verify).await })
+                Box::pin(async move {
+                    rows::put_verify(tx, &row_system, &row_slot, verify).await?;
+                    if is_other {
+                        let about = Subject::Slot {
+                            system: row_system.clone(),
+                            slot: row_slot.clone(),
+                        };
+                        tx.happened(about, What::Changed.at(now));
+                    }
+                    tx.after_commit(move || {
+                        hawkfish.inner.inventory.update(&row_system, |s| {
+                            s.verify.insert(row_slot, verify);
+                        });
+                    });
+                    Ok(())
+                })
             })
             .await?;
-        self.inner.inventory.update(id, |s| {
-            s.verify.insert(slot.clone(), verify);
-        });
         self.system(ctx, id)
     }
 

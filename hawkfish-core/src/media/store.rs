@@ -19,7 +19,9 @@ use crate::app::HawkFish;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Conflict, Error, ErrorKind, Result};
+use crate::events::Subject;
 use crate::id::ImageId;
+use crate::logs::What;
 
 /// A file that is being written. Dropped before [`Storing::finish`], it is gone.
 #[derive(Debug)]
@@ -230,12 +232,20 @@ impl HawkFish {
             path: stored.path.clone(),
             at: self.clock().now(),
         });
-        let row = Arc::clone(&image);
+        let (row, media) = (Arc::clone(&image), Arc::clone(media));
         self.store()
-            .write(move |tx: &mut Tx| Box::pin(async move { put(tx, &row).await }))
+            .write(move |tx: &mut Tx| {
+                Box::pin(async move {
+                    put(tx, &row).await?;
+                    tx.happened(Subject::Image(row.id.clone()), What::Created.at(row.at));
+                    tx.after_commit(move || {
+                        let mut images = media.images.lock().expect("images");
+                        images.insert(row.id.clone(), row);
+                    });
+                    Ok(())
+                })
+            })
             .await?;
-        let mut images = media.images.lock().expect("images");
-        images.insert(id, Arc::clone(&image));
         drop(stored);
         Ok(image)
     }
@@ -260,11 +270,20 @@ impl HawkFish {
                 "The image is in a slot of a system; eject it first.",
             ));
         }
-        let row = id.clone();
+        let (row, media) = (id.clone(), Arc::clone(&self.inner.media));
+        let event = What::Removed.at(self.clock().now());
         self.store()
-            .write(move |tx: &mut Tx| Box::pin(async move { remove(tx, &row).await }))
+            .write(move |tx: &mut Tx| {
+                Box::pin(async move {
+                    remove(tx, &row).await?;
+                    tx.happened(Subject::Image(row.clone()), event);
+                    tx.after_commit(move || {
+                        media.images.lock().expect("images").remove(&row);
+                    });
+                    Ok(())
+                })
+            })
             .await?;
-        self.inner.media.images.lock().expect("images").remove(id);
         self.prune_images().await
     }
 

@@ -25,6 +25,7 @@ use crate::db::{self, Store, settings};
 use crate::due::{self, Due};
 use crate::entropy::Entropy;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::events::{Room, Subject};
 use crate::id::{AccountId, SessionId};
 use crate::logs::{self, Client, Event, LogId, What};
 
@@ -239,6 +240,8 @@ impl Sessions {
                         }),
                     };
                     logs::tell(tx, &LogId::Audit, event).await?;
+                    let about = Subject::Session(session.id.clone());
+                    tx.happened(about, What::Created.at(now));
                     due::put_if_absent(tx, sweep_at, DUE_SWEEP, EVERYONE, &Value::Null).await?;
                     let stored = Stored {
                         session: session.clone(),
@@ -310,7 +313,7 @@ impl Sessions {
     /// `NotFound`; `Internal` when the store fails.
     pub async fn delete(&self, ctx: &Ctx, id: &SessionId) -> Result<()> {
         self.get(id)?;
-        let (view, gone) = (self.0.view.clone(), id.clone());
+        let (view, gone, now) = (self.0.view.clone(), id.clone(), self.0.clock.now());
         self.0
             .store
             .write(move |tx| {
@@ -318,6 +321,7 @@ impl Sessions {
                     if !rows::delete(tx, &gone).await? {
                         return Err(missing(&gone));
                     }
+                    tx.happened(Subject::Session(gone.clone()), What::Removed.at(now));
                     tx.after_commit(move || view.remove(&gone));
                     Ok(())
                 })
@@ -392,6 +396,8 @@ impl Sessions {
                     }
                     new.generation += 1;
                     settings::put(tx, SETTINGS, &new).await?;
+                    let at = inner.clock.now();
+                    tx.happened(Subject::Room(Room::Sessions), What::Changed.at(at));
                     tx.after_commit(move || {
                         *inner.policy.write().unwrap_or_else(PoisonError::into_inner) = new;
                     });
@@ -447,7 +453,10 @@ impl Sessions {
             .write(move |tx| {
                 Box::pin(async move {
                     for live in &gone {
-                        rows::delete(tx, &live.session.id).await?;
+                        if rows::delete(tx, &live.session.id).await? {
+                            let about = Subject::Session(live.session.id.clone());
+                            tx.happened(about, What::Removed.at(now));
+                        }
                     }
                     for (ms, live) in &used {
                         rows::used(tx, &live.session.id, *ms).await?;

@@ -51,13 +51,14 @@ pub(super) async fn delete_of(
     tx: &mut Tx,
     account: &AccountId,
     but: Option<&SessionId>,
-) -> Result<()> {
-    sqlx::query("DELETE FROM hf_sessions WHERE account = $1 AND id <> $2")
-        .bind(account.as_str())
-        .bind(but.map_or("", SessionId::as_str))
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+) -> Result<Vec<SessionId>> {
+    let gone: Vec<String> =
+        sqlx::query_scalar("DELETE FROM hf_sessions WHERE account = $1 AND id <> $2 RETURNING id")
+            .bind(account.as_str())
+            .bind(but.map_or("", SessionId::as_str))
+            .fetch_all(tx.conn())
+            .await?;
+    gone.iter().map(|id| SessionId::parse(id)).collect()
 }
 
 pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<Stored>> {

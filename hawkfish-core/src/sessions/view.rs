@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::Timestamp;
+
 use super::{Digest, Session, Stored, number, rows};
 use crate::db::Tx;
 use crate::error::Result;
+use crate::events::Subject;
 use crate::id::{AccountId, SessionId};
+use crate::logs::What;
 
 /// A session and when it was used.
 #[derive(Debug)]
@@ -117,8 +121,11 @@ impl View {
         tx: &mut Tx,
         account: &AccountId,
         but: Option<&SessionId>,
+        now: Timestamp,
     ) -> Result<()> {
-        rows::delete_of(tx, account, but).await?;
+        for gone in rows::delete_of(tx, account, but).await? {
+            tx.happened(Subject::Session(gone), What::Removed.at(now));
+        }
         let (view, account, but) = (self.clone(), account.clone(), but.cloned());
         tx.after_commit(move || {
             view.change(|state| {
@@ -139,7 +146,19 @@ impl View {
     }
 
     /// Shows the new name of an account in its sessions.
-    pub(crate) fn rename(self: &Arc<Self>, tx: &mut Tx, account: &AccountId, name: Arc<str>) {
+    pub(crate) fn rename(
+        self: &Arc<Self>,
+        tx: &mut Tx,
+        account: &AccountId,
+        name: Arc<str>,
+        now: Timestamp,
+    ) {
+        for live in self.all() {
+            if live.session.account == *account {
+                let about = Subject::Session(live.session.id.clone());
+                tx.happened(about, What::Changed.at(now));
+            }
+        }
         let (view, account) = (self.clone(), account.clone());
         tx.after_commit(move || {
             view.change(|state| {

@@ -14,6 +14,7 @@ use crate::backend::{BootOverride, Machine, Power, Setup, Step};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, Invalid, Result};
+use crate::events::Subject;
 use crate::id::{BootOptionId, SystemId};
 use crate::inventory::System;
 use crate::logs::{self, Ask, Doing, Event, LogId, What};
@@ -135,11 +136,12 @@ impl HawkFish {
                 },
             )
             .await?;
+        let handle = self.tasks().handle(&task.id);
         let result = match self.step(system, Step::ForceOff).await {
             Ok(()) => self.start_cold(&system.id).await,
             Err(error) => Err(error),
         };
-        self.tasks().handle(&task.id).finish(result.clone()).await?;
+        handle.finish(result.clone()).await?;
         result
     }
 
@@ -230,10 +232,20 @@ impl HawkFish {
         }
         if let Some(lit) = indicator.filter(|lit| *lit != system.indicator) {
             let row = id.clone();
+            let (hawkfish, now) = (self.clone(), self.clock().now());
             let stored = self
                 .store()
                 .write(move |tx: &mut Tx| {
-                    Box::pin(async move { rows::put_indicator(tx, &row, lit).await })
+                    Box::pin(async move {
+                        rows::put_indicator(tx, &row, lit).await?;
+                        tx.happened(Subject::System(row.clone()), What::Changed.at(now));
+                        tx.happened(Subject::Chassis(row.clone()), What::Changed.at(now));
+                        tx.after_commit(move || {
+                            let inventory = &hawkfish.inner.inventory;
+                            inventory.update(&row, |s| s.indicator = lit);
+                        });
+                        Ok(())
+                    })
                 })
                 .await;
             if let Err(error) = stored {
@@ -245,7 +257,6 @@ impl HawkFish {
                 }
                 return Err(error);
             }
-            self.inner.inventory.update(id, |s| s.indicator = lit);
         }
         self.system(ctx, id)
     }

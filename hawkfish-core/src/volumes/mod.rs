@@ -15,9 +15,11 @@ use crate::backend::{Disk, Machine, NewDisk, USUAL_BLOCK};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::events::Subject;
 use crate::hosts::Host;
 use crate::id::{DiskToken, SystemId, TaskId};
 use crate::inventory::System;
+use crate::logs::What;
 use crate::tasks::{NewTask, RequestPayload, Task};
 
 pub(crate) use rows::load;
@@ -296,16 +298,35 @@ impl HawkFish {
     }
 
     async fn name_volume(&self, id: &SystemId, token: &DiskToken, name: String) -> Result<()> {
-        let (row_system, row_token, row) = (id.clone(), token.clone(), name.clone());
+        let (row_system, row_token, row) = (id.clone(), token.clone(), name);
+        let (hawkfish, now) = (self.clone(), self.clock().now());
         self.store()
             .write(move |tx: &mut Tx| {
-                Box::pin(async move { rows::put(tx, &row_system, &row_token, &row).await })
+                Box::pin(async move {
+                    rows::put(tx, &row_system, &row_token, &row).await?;
+                    let system = hawkfish.system(&Ctx::service(), &row_system).ok();
+                    let shown = system.as_deref().and_then(|system| {
+                        let disk = system.machine.storage.made(&row_token)?;
+                        (system.volume_name(disk) != Some(row.as_str())).then_some(disk)
+                    });
+                    // Not of a disk that is yet to be made.
+                    if let Some(disk) = shown {
+                        let about = Subject::Volume {
+                            system: row_system.clone(),
+                            controller: disk.controller.clone(),
+                            disk: disk.id.clone(),
+                        };
+                        tx.happened(about, What::Changed.at(now));
+                    }
+                    tx.after_commit(move || {
+                        hawkfish.inner.inventory.update(&row_system, |s| {
+                            s.volumes.insert(row_token, row);
+                        });
+                    });
+                    Ok(())
+                })
             })
-            .await?;
-        self.inner.inventory.update(id, |s| {
-            s.volumes.insert(token.clone(), name);
-        });
-        Ok(())
+            .await
     }
 }
 
