@@ -19,10 +19,11 @@ use tower::ServiceExt as _;
 
 use crate::HawkFish;
 use crate::catalog::{Catalog, Resource};
+use crate::events::Streams;
 use crate::respond::{Validated, Validation};
 use crate::ssdp::Switch;
 use crate::tls::{Identity, NameIn};
-use crate::{layers, resource};
+use crate::{layers, resource, telling};
 
 /// What can be chosen about the service itself.
 #[derive(Clone, Debug)]
@@ -99,8 +100,8 @@ pub struct Shared {
     pub options: Options,
     /// Answers known to be as their schema says.
     pub validated: Validated,
-    /// Task monitors that have told their end.
-    pub told: resource::task_monitor::Told,
+    /// Streams of events.
+    pub(crate) streams: Streams,
     /// How clients reach it, told once it listens.
     pub reach: OnceLock<Reach>,
     requests: AtomicU64,
@@ -155,13 +156,15 @@ impl App {
         let shared = Arc::new(Shared {
             catalog: Catalog::new(resources),
             validated: Validated::new(options.validation),
-            told: resource::task_monitor::Told::default(),
+            streams: Streams::of(&hf),
             reach: OnceLock::new(),
             requests: AtomicU64::new(1),
             started: hf.clock().now().as_millisecond(),
             hf,
             options,
         });
+        let words = Arc::new(telling::Words::of(&shared));
+        shared.hf.events().set_telling(words);
         let stack = layers::stack(&shared);
         let answer = move |request| -> Answering { Box::pin(stack.clone().oneshot(request)) };
         Self {
@@ -174,6 +177,11 @@ impl App {
     pub fn reached(&self, reach: Reach) {
         // Who asked before was told that nothing is known, which was so.
         let _ = self.shared.reach.set(reach);
+    }
+
+    /// Ends all streams of events, and opens no more: the service is about to end.
+    pub fn end_streams(&self) {
+        self.shared.streams.end();
     }
 
     /// The system behind.

@@ -40,6 +40,7 @@
 //!   [`Outcome::Created`] with the new URI. Long work answers [`Outcome::Started`] with its task.
 //! - A handler cannot mention the constant that holds it (the compiler sees a circle), so a URI that it needs is a constant of its own.
 //! - A handler never checks privileges: it names them in `privileges`.
+//! - What is read as a stream has `stream` in place of `get`: its answer is the handler's own, and goes on after the time that requests have.
 
 mod cache;
 mod checks;
@@ -64,7 +65,7 @@ pub(crate) use self::request::apply_time;
 pub use self::request::{Content, Outcome, Rq};
 pub(crate) use self::route::{Route, Target, plain_path};
 pub use self::value::{
-    Action, AnyOf, Get, Override, Privileges, Resource, Upload, Verb, Version, Write,
+    Action, AnyOf, Get, Override, Privileges, Resource, Stream, Upload, Verb, Version, Write,
 };
 use self::{cache::Cache, locks::WriteLocks, route::Routes};
 use crate::app::Shared;
@@ -155,6 +156,12 @@ impl Catalog {
 
     pub(crate) fn entry(&self, route: &Route) -> &Entry {
         &self.entries[route.entry]
+    }
+
+    /// The schema of what stands at `uri`; empty where nothing of a schema does.
+    pub(crate) fn entity_at(&self, uri: &str) -> &'static str {
+        let route = self.find(uri);
+        route.map_or("", |route| self.entry(&route).resource.entity)
     }
 
     /// Whether a collection stands at `uri`.
@@ -265,6 +272,9 @@ impl Catalog {
         checks::manager_is_there(&rq)?;
         checks::headers(&parts.headers, resource)?;
         let query = checks::query(&parts.uri, verb)?;
+        if let Some(stream) = resource.stream.filter(|_| verb == Verb::Get) {
+            return stream(&rq, &query, &parts).await;
+        }
         if verb == Verb::Get {
             return catalog.get(&rq, entry, &parts, &query).await;
         }
@@ -302,13 +312,15 @@ impl Catalog {
         let shared = service.clone();
         let work = async move {
             let (ctx, method, path) = (rq.ctx.clone(), rq.method.clone(), rq.uri().to_owned());
-            let action = rq.action().map(|action| action.name);
+            let called = rq.action();
+            let action = called.map(|action| action.name);
+            let entity = shared.catalog.entry(&rq.route).resource.entity;
             let open = shared.catalog.is_open(&rq.route, &method);
             let done = Self::carry_out(shared.clone(), rq, verb, if_match, bytes).await;
             let mut response = done.unwrap_or_else(|problem| problem.into_response(&path, action));
             if !open {
-                let whole = match action {
-                    Some(action) => format!("{path}/Actions/{action}"),
+                let whole = match called {
+                    Some(action) => action.target(entity, &path),
                     None => path,
                 };
                 let status = response.status().as_u16();
@@ -393,7 +405,7 @@ impl Catalog {
                 let findings = findings.map_err(|_unknown| {
                     Problem::internal(format!("the schema has no action {}", action.name))
                 })?;
-                checks::and_here(findings, &rq.body, &now, Some(action.name))
+                checks::and_here(findings, &rq.body, &now, Some((action, resource.entity)))
             }
             None if verb == Verb::Create => validate::create(resource.member, &rq.body),
             None => {

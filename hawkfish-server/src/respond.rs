@@ -132,6 +132,12 @@ pub(crate) fn render(
     tagged(&bytes, hash)
 }
 
+/// A resource as a GET would show it, for whoever is sent it.
+pub(crate) fn whole(resource: &Resource, uri: &str, body: Map<String, Value>) -> Bytes {
+    let whole = Value::Object(completed(resource, uri, body));
+    whole.to_string().into()
+}
+
 /// The tag, quotes included, of a resource with that body.
 pub(crate) fn tag_of(
     resource: &Resource,
@@ -163,6 +169,10 @@ fn completed(resource: &Resource, uri: &str, mut body: Map<String, Value>) -> Ma
         let actions = out.entry("Actions").or_insert_with(|| json!({}));
         for action in resource.actions {
             let name = format!("#{}", action.name);
+            let actions = match action.is_oem(resource.entity) {
+                true => &mut actions["Oem"],
+                false => &mut *actions,
+            };
             if actions.get(&name).is_some_and(Value::is_null) {
                 // Known, and not offered here.
                 actions.as_object_mut().map(|all| all.shift_remove(&name));
@@ -170,7 +180,7 @@ fn completed(resource: &Resource, uri: &str, mut body: Map<String, Value>) -> Ma
             }
             let entry = &mut actions[name];
             if entry.get("target").is_none() {
-                entry["target"] = format!("{uri}/Actions/{}", action.name).into();
+                entry["target"] = action.target(resource.entity, uri).into();
             }
             if entry.get("@Redfish.ActionInfo").is_none() {
                 entry["@Redfish.ActionInfo"] = action_info::uri(uri, action.name).into();
@@ -373,12 +383,19 @@ pub(crate) fn behead(response: &mut Response<Body>) {
     }
 }
 
+/// Whether what goes by that name is never told on.
+pub(crate) fn is_secret(name: &str) -> bool {
+    ["Password", "Token", "Secret", "SigningKey"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
 /// Takes out what nobody may read again, wherever it stands.
 pub(crate) fn without_secrets(body: &mut Value) {
     match body {
         Value::Object(members) => {
             for (name, value) in members {
-                if name.contains("Password") || name.contains("Token") || name.contains("Secret") {
+                if is_secret(name) {
                     *value = Value::Null;
                 } else {
                     without_secrets(value);

@@ -24,8 +24,10 @@ use crate::ctx::Ctx;
 use crate::db::{Store, Tx, settings};
 use crate::due::{self, Due};
 use crate::error::{Error, ErrorKind, Invalid, Result};
+use crate::events::Subject;
 use crate::id::{ProjectId, ReportId};
 use crate::inventory::System;
+use crate::logs::What;
 
 pub use metric::{Metric, percent};
 pub use report::{Definition, MOST_VALUES, Report, Set, Update, Value, Wanted, When};
@@ -179,16 +181,16 @@ impl Telemetry {
         });
         let this = Self(inner);
         if begun.is_none() {
-            this.put_defaults().await?;
+            this.put_defaults(true).await?;
         }
         Ok(this)
     }
 
-    fn look<T>(&self, look: impl FnOnce(&BTreeMap<ReportId, Entry>) -> T) -> T {
-        look(&self.0.all.read().unwrap_or_else(PoisonError::into_inner))
+    fn look<T>(&self, what: impl FnOnce(&BTreeMap<ReportId, Entry>) -> T) -> T {
+        look(&self.0, what)
     }
 
-    async fn put_defaults(&self) -> Result<()> {
+    async fn put_defaults(&self, is_new: bool) -> Result<()> {
         let inner = self.0.clone();
         let now = self.0.clock.now();
         self.0
@@ -197,6 +199,24 @@ impl Telemetry {
                 Box::pin(async move {
                     settings::put(tx, SETTINGS, &json!({"begun": true})).await?;
                     for definition in defaults(now) {
+                        let known = look(&inner, |all| all.get(&definition.id).cloned());
+                        let is_same = known.as_ref().is_some_and(|known| {
+                            Definition {
+                                made: now,
+                                generation: definition.generation,
+                                ..Definition::clone(&known.definition)
+                            } == definition
+                                && known.report.is_none()
+                        });
+                        // Of a store that is new nobody wants to hear.
+                        match (&known, is_new, is_same) {
+                            (_, true, _) | (_, _, true) => {}
+                            (None, ..) => say(tx, &definition.id, &What::Created.at(now)),
+                            (Some(_), ..) => {
+                                let about = Subject::ReportDefinition(definition.id.clone());
+                                tx.happened(about, What::Changed.at(now));
+                            }
+                        }
                         put(tx, &inner, definition, None).await?;
                     }
                     Ok(())
@@ -275,6 +295,7 @@ impl Telemetry {
                             }
                         },
                     };
+                    say(tx, &id, &What::Created.at(now));
                     let definition = defined(id, new, project, now, 1);
                     put(tx, &inner, definition, None).await
                 })
@@ -307,7 +328,11 @@ impl Telemetry {
         let definition = defined(id.clone(), new, definition.project.clone(), now, generation);
         self.0
             .store
-            .write(move |tx| Box::pin(async move { put(tx, &inner, definition, report).await }))
+            .write(move |tx| {
+                let about = Subject::ReportDefinition(definition.id.clone());
+                tx.happened(about, What::Changed.at(now));
+                Box::pin(async move { put(tx, &inner, definition, report).await })
+            })
             .await
     }
 
@@ -326,6 +351,7 @@ impl Telemetry {
                     let id = entry.definition.id.clone();
                     rows::delete(tx, &id).await?;
                     due::remove(tx, DUE_COLLECT, id.as_str()).await?;
+                    say(tx, &id, &What::Removed.at(inner.clock.now()));
                     tx.after_commit(move || {
                         let mut all = inner.all.write().unwrap_or_else(PoisonError::into_inner);
                         all.remove(&id);
@@ -342,7 +368,7 @@ impl Telemetry {
     /// `Internal` when the store fails.
     pub async fn reset_defaults(&self) -> Result<()> {
         let _gate = self.0.gate.lock().await;
-        self.put_defaults().await
+        self.put_defaults(false).await
     }
 
     /// Empties all reports that the caller may see.
@@ -362,6 +388,13 @@ impl Telemetry {
             .write(move |tx| {
                 Box::pin(async move {
                     for id in &ids {
+                        let is_made = look(&inner, |all| {
+                            all.get(id).is_some_and(|entry| entry.report.is_some())
+                        });
+                        if is_made {
+                            let event = What::Changed.at(inner.clock.now());
+                            tx.happened(Subject::Report(id.clone()), event);
+                        }
                         rows::delete_report(tx, id).await?;
                     }
                     tx.after_commit(move || {
@@ -377,6 +410,16 @@ impl Telemetry {
             })
             .await
     }
+}
+
+fn look<T>(inner: &Inner, look: impl FnOnce(&BTreeMap<ReportId, Entry>) -> T) -> T {
+    look(&inner.all.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Tells that a definition and its report have come or gone.
+fn say(tx: &mut Tx, id: &ReportId, event: &crate::logs::Event) {
+    tx.happened(Subject::ReportDefinition(id.clone()), event.clone());
+    tx.happened(Subject::Report(id.clone()), event.clone());
 }
 
 fn visible(ctx: &Ctx, definition: &Definition) -> bool {
@@ -516,6 +559,7 @@ impl HawkFish {
         Ok(report.unwrap_or_else(|| {
             Arc::new(Report {
                 definition: definition.id.clone(),
+                name: Some(definition.name.clone()),
                 at: definition.made,
                 sequence: 0,
                 values: Vec::new(),
@@ -591,10 +635,13 @@ impl HawkFish {
                     wake(tx, &definition, definition.next(Some(now), now, done)).await?;
                     let Some(made) = made else { return Ok(()) };
                     rows::put_report(tx, &made).await?;
+                    let made = Arc::new(made);
+                    let event = What::Report(made.clone()).at(now);
+                    tx.happened(Subject::Report(made.definition.clone()), event);
                     tx.after_commit(move || {
                         let mut all = inner.all.write().unwrap_or_else(PoisonError::into_inner);
                         if let Some(entry) = all.get_mut(&made.definition) {
-                            entry.report = Some(Arc::new(made));
+                            entry.report = Some(made);
                         }
                     });
                     Ok(())

@@ -147,6 +147,9 @@ impl Value {
 pub struct Report {
     /// The definition that it is of.
     pub definition: ReportId,
+    /// The name of its definition when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// When values were last put in.
     pub at: Timestamp,
     /// How often values were put in.
@@ -195,6 +198,7 @@ impl Report {
         };
         Some(Self {
             definition: definition.id.clone(),
+            name: Some(definition.name.clone()),
             at,
             sequence: old.map_or(0, |old| old.sequence) + 1,
             values,

@@ -64,7 +64,7 @@ async fn all(rq: &Rq, system: &System) -> Result<Vec<Interface>, Problem> {
 }
 
 /// The name of an interface as an id: what cannot stand in a URI is an underscore there.
-fn id(interface: &Interface) -> String {
+pub(crate) fn id(interface: &Interface) -> String {
     let plain = |c: char| match c {
         c if c.is_ascii_alphanumeric() || c == '-' || c == '_' => c,
         '.' => '.',

@@ -1,11 +1,14 @@
 //! Metric reports: what was collected.
 
+use bytes::Bytes;
 use hawkfish_core::id::ReportId;
+use hawkfish_core::telemetry::Report;
 use serde_json::{Value, json};
 
 use super::{date_time, metric_definition, metric_report_definition};
 use crate::catalog::{Content, Privileges, Resource, Rq};
 use crate::problem::Problem;
+use crate::respond;
 
 /// The URI of the collection.
 pub(super) const URI: &str = "/redfish/v1/TelemetryService/MetricReports";
@@ -36,7 +39,7 @@ pub const RESOURCE: Resource = Resource {
 };
 
 /// The URI of a report.
-pub(super) fn uri(id: &ReportId) -> String {
+pub(crate) fn uri(id: &ReportId) -> String {
     format!("{URI}/{id}")
 }
 
@@ -44,6 +47,10 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let id: ReportId = rq.id("report")?;
     let definition = rq.hf.telemetry().definition(&rq.ctx, &id)?;
     let report = rq.hf.metric_report(&rq.ctx, &id)?;
+    Content::of(&body(rq.uri(), &definition.name, &report))
+}
+
+fn body(uri: &str, name: &str, report: &Report) -> Value {
     let values: Vec<Value> = report
         .values
         .iter()
@@ -56,12 +63,20 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             })
         })
         .collect();
-    Content::of(&json!({
-        "@odata.id": rq.uri(),
-        "Id": id.as_str(),
-        "Name": definition.name,
-        "MetricReportDefinition": {"@odata.id": metric_report_definition::uri(&id)},
+    json!({
+        "@odata.id": uri,
+        "Id": report.definition.as_str(),
+        "Name": name,
+        "MetricReportDefinition": {"@odata.id": metric_report_definition::uri(&report.definition)},
         "Timestamp": date_time(report.at),
         "MetricValues": values,
-    }))
+    })
+}
+
+/// A report as it is sent to whoever subscribed to it: as a GET shows it.
+pub(crate) fn sent(uri: &str, name: &str, report: &Report) -> Bytes {
+    let Value::Object(body) = body(uri, name, report) else {
+        return Bytes::new();
+    };
+    respond::whole(&RESOURCE, uri, body)
 }

@@ -55,7 +55,7 @@ const ACTION: &str = "LogToMetricReportsCollection";
 const WORDS: [&str; 3] = ["Wildcards", "MetricProperties", "Metrics"];
 
 /// The URI of a definition.
-pub(super) fn uri(id: &ReportId) -> String {
+pub(crate) fn uri(id: &ReportId) -> String {
     format!("{URI}/{id}")
 }
 
