@@ -169,8 +169,8 @@ impl HawkFish {
                     update::UPDATE => self.resume_update(&task),
                     volumes::DELETE => self.resume_delete(&task),
                     systems::POWER_CYCLE => {
-                        let result = self.resume_power_cycle(&task).await;
-                        self.tasks().handle(&task.id).finish(result).await?;
+                        let handle = self.tasks().handle(&task.id);
+                        handle.finish(self.resume_power_cycle(&task).await).await?;
                         Ok(())
                     }
                     kind => Err(Error::internal("Nobody knows how to go on with this task.")

@@ -30,6 +30,8 @@ list! {
     160 "0160_update",
     170 "0170_jobs",
     200 "0200_events",
+    220 "0220_subtasks",
+    230 "0230_later",
 }
 
 pub(super) fn migrator(all: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -4,6 +4,7 @@
 //! it cuts off has failed, and what was due while HawkFish was away for longer than [`GRACE`] is left out. Both are said in the job's messages.
 
 mod machine;
+mod news;
 mod rows;
 mod schedule;
 
@@ -21,7 +22,9 @@ use crate::ctx::{Actor, Ctx, Privilege};
 use crate::db::{Store, Tx};
 use crate::due::{self, Due};
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::events::{JobNews, Subject};
 use crate::id::{AccountId, JobId, ProjectId, RequestId, SystemId};
+use crate::logs::{self, Client, What};
 use crate::systems::ResetType;
 use crate::tasks::{RequestPayload, TaskMessage};
 
@@ -152,10 +155,12 @@ impl Jobs {
         let mut all = BTreeMap::new();
         let mut changed = Vec::new();
         for job in stored {
+            let before = job.state;
             let (job, actions) = job.event(now, Event::Restarted);
             let job = Arc::new(job);
             if actions.contains(&Action::Store) {
-                changed.push(job.clone());
+                let what = job.news(before, &Event::Restarted);
+                changed.push((job.clone(), what));
             }
             all.insert(number(&job.id)?, job);
         }
@@ -164,8 +169,9 @@ impl Jobs {
             store
                 .write(move |tx| {
                     Box::pin(async move {
-                        for job in &changed {
-                            rows::put(tx, job).await?;
+                        for (job, what) in changed {
+                            rows::put(tx, &job).await?;
+                            tx.happened(Subject::Job(job.id.clone()), what.at(now));
                         }
                         Ok(())
                     })
@@ -268,6 +274,11 @@ impl Jobs {
             return Err(never(&job.schedule));
         }
         let inner = self.0.clone();
+        let told = logs::Event {
+            at: now,
+            what: job.news(JobState::Pending, &Event::Made),
+            by: Client::of(ctx),
+        };
         self.0
             .store
             .write(move |tx| {
@@ -278,9 +289,9 @@ impl Jobs {
                         job.name = format!("Job {number}");
                     }
                     if let Some(old) = makes_room {
-                        remove(tx, &inner, &old).await?;
+                        remove(tx, &inner, &old, JobNews::Removed.told(now, None)).await?;
                     }
-                    put(tx, &inner, job, true).await
+                    put(tx, &inner, job, true, told).await
                 })
             })
             .await
@@ -317,7 +328,7 @@ impl Jobs {
     pub async fn cancel_all(&self, ctx: &Ctx) -> Result<()> {
         for job in self.list(ctx) {
             if !job.state.ended() {
-                self.happen(&job.id, Event::CancelAsked).await?;
+                self.happen(&job.id, Event::CancelAsked, Client::of(ctx)).await?;
             }
         }
         Ok(())
@@ -345,15 +356,16 @@ impl Jobs {
         let _gate = self.0.gate.lock().await;
         let job = self.get(ctx, id)?;
         let inner = self.0.clone();
+        let told = JobNews::Removed.told(self.0.clock.now(), Client::of(ctx));
         self.0
             .store
-            .write(move |tx| Box::pin(async move { remove(tx, &inner, &job.id).await }))
+            .write(move |tx| Box::pin(async move { remove(tx, &inner, &job.id, told).await }))
             .await
     }
 
     async fn ask(&self, ctx: &Ctx, id: &JobId, event: Event) -> Result<Arc<Job>> {
         self.get(ctx, id)?;
-        match self.happen(id, event).await? {
+        match self.happen(id, event, Client::of(ctx)).await? {
             Some((job, actions)) if !actions.is_empty() => Ok(job),
             Some(_) => Err(Error::conflict(
                 Conflict::NotAllowed,
@@ -364,21 +376,29 @@ impl Jobs {
     }
 
     /// Lets something happen to a job, durably. Nothing happens to one that is gone.
-    async fn happen(&self, id: &JobId, event: Event) -> Result<Option<(Arc<Job>, Vec<Action>)>> {
+    async fn happen(
+        &self,
+        id: &JobId,
+        event: Event,
+        by: Option<Client>,
+    ) -> Result<Option<(Arc<Job>, Vec<Action>)>> {
         let _gate = self.0.gate.lock().await;
         let Ok(job) = self.get(&Ctx::service(), id) else {
             return Ok(None);
         };
-        let (job, actions) = Job::clone(&job).event(self.0.clock.now(), event);
+        let (before, at) = (job.state, self.0.clock.now());
+        let (job, actions) = Job::clone(&job).event(at, event.clone());
         if !actions.contains(&Action::Store) {
             return Ok(Some((Arc::new(job), actions)));
         }
+        let what = job.news(before, &event);
+        let told = logs::Event { at, what, by };
         let inner = self.0.clone();
         let wake = actions.contains(&Action::Wake);
         let job = self
             .0
             .store
-            .write(move |tx| Box::pin(async move { put(tx, &inner, job, wake).await }))
+            .write(move |tx| Box::pin(async move { put(tx, &inner, job, wake, told).await }))
             .await?;
         Ok(Some((job, actions)))
     }
@@ -396,9 +416,23 @@ fn visible(ctx: &Ctx, job: &Job) -> bool {
     ctx.project.is_none() || ctx.project == job.project
 }
 
-/// Stores a job, when it is due, and shows it once that is durable.
-async fn put(tx: &mut Tx, inner: &Arc<Inner>, job: Job, wake: bool) -> Result<Arc<Job>> {
+impl JobNews {
+    fn told(self, at: Timestamp, by: Option<Client>) -> logs::Event {
+        let what = What::Job(self);
+        logs::Event { at, what, by }
+    }
+}
+
+/// Stores a job and when it is due, tells what became of it, and shows it once that is durable.
+async fn put(
+    tx: &mut Tx,
+    inner: &Arc<Inner>,
+    job: Job,
+    wake: bool,
+    told: logs::Event,
+) -> Result<Arc<Job>> {
     rows::put(tx, &job).await?;
+    tx.happened(Subject::Job(job.id.clone()), told);
     if wake {
         let id = job.id.as_str();
         match job.next {
@@ -415,8 +449,9 @@ async fn put(tx: &mut Tx, inner: &Arc<Inner>, job: Job, wake: bool) -> Result<Ar
     Ok(job)
 }
 
-async fn remove(tx: &mut Tx, inner: &Arc<Inner>, id: &JobId) -> Result<()> {
+async fn remove(tx: &mut Tx, inner: &Arc<Inner>, id: &JobId, told: logs::Event) -> Result<()> {
     rows::delete(tx, id).await?;
+    tx.happened(Subject::Job(id.clone()), told);
     due::remove(tx, DUE_RUN, id.as_str()).await?;
     let (inner, number) = (inner.clone(), number(id)?);
     tx.after_commit(move || {
@@ -455,7 +490,7 @@ impl HawkFish {
             return Ok(());
         }
         let due = Event::Due { planned };
-        let Some((job, actions)) = self.jobs().happen(&id, due).await? else {
+        let Some((job, actions)) = self.jobs().happen(&id, due, None).await? else {
             return self.jobs().forget_due(&row.subject).await;
         };
         if actions.is_empty() {
@@ -519,7 +554,8 @@ impl HawkFish {
             Err(error) => tracing::warn!(job = %job.id, name = job.name, ?error, "job failed"),
         }
         let result = result.map_err(|error| error.message().to_owned());
-        self.jobs().happen(&job.id, Event::Finished(result)).await?;
+        let finished = Event::Finished(result);
+        self.jobs().happen(&job.id, finished, None).await?;
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::error::{Conflict, Error, Result};
 use crate::id::{ImageId, SlotId, SystemId, TaskId};
 use crate::inventory::System;
 use crate::systems::{ResetType, SystemChange};
-use crate::tasks::{NewTask, RequestPayload, Task};
+use crate::tasks::{NewPart, NewTask, RequestPayload, Task, TaskHandle};
 
 /// The kind of a task that boots an image.
 pub(crate) const BOOT_IMAGE: &str = "media.boot_image";
@@ -173,7 +173,9 @@ impl HawkFish {
         let handle = self.tasks().handle(task);
         let service = Ctx::service();
         let image = self.image(&job.image)?;
+        let (insert, boot, reset) = self.boot_parts(&handle, id, &job).await?;
         if !job.ready {
+            let insert = self.tasks().handle(&insert);
             let source = MediaSource::File(image.path.clone());
             let system = self.system(&service, id)?;
             let old = system.inserted(&job.slot).map(|i| i.medium.source.clone());
@@ -189,8 +191,10 @@ impl HawkFish {
                 source,
             };
             self.attach(id, &job.slot, true, record).await?;
-            handle.progress(40, Some("The image is in the CD slot."));
             self.note_passing(id, &job.slot, &job.image).await?;
+            handle.progress(0, Some("The image is in the CD slot."));
+            insert.finish(Ok(())).await?;
+            let boot = self.tasks().handle(&boot);
             let over = BootOverride {
                 target: BootTarget::Cd,
                 once: true,
@@ -204,12 +208,17 @@ impl HawkFish {
                 ..SystemChange::default()
             };
             self.update_system(&service, id, change).await?;
-            handle.progress(70, Some("The next boot is from the CD slot."));
+            handle.progress(0, Some("The next boot is from the CD slot."));
             job.ready = true;
             handle.set_payload(serde_json::to_value(&job)?).await?;
+            boot.finish(Ok(())).await?;
         }
         // After a crash: the override is used up when the boot has happened.
-        if job.immediate && self.system(&service, id)?.machine.boot.over.is_some() {
+        let Some(reset) = reset else {
+            return Ok(());
+        };
+        let last = self.tasks().handle(&reset);
+        if self.system(&service, id)?.machine.boot.over.is_some() {
             let power = self.system(&service, id)?.machine.power;
             let reset = match power {
                 Power::Off => ResetType::On,
@@ -217,7 +226,31 @@ impl HawkFish {
             };
             self.reset(&service, id, reset).await?;
         }
-        Ok(())
+        last.finish(Ok(())).await
+    }
+
+    /// The parts of a boot: into the slot, in front of the boot order, and the reset, if there is to be one.
+    async fn boot_parts(
+        &self,
+        handle: &TaskHandle,
+        id: &SystemId,
+        job: &Job,
+    ) -> Result<(TaskId, TaskId, Option<TaskId>)> {
+        let mut names = vec!["Insert the image", "Boot it next"];
+        if job.immediate {
+            names.push("Reset the system");
+        }
+        let part = |name: &str| NewPart {
+            name: name.to_owned(),
+            subject: Some(id.clone()),
+        };
+        let parts = names.into_iter().map(part).collect();
+        let parts = self.tasks().split(handle.id(), parts).await?;
+        let mut ids = parts.iter().map(|part| part.id.clone());
+        match (ids.next(), ids.next()) {
+            (Some(insert), Some(boot)) => Ok((insert, boot, ids.next())),
+            _ => Err(Error::internal("The task has lost its parts.")),
+        }
     }
 
     async fn note_passing(&self, id: &SystemId, slot: &SlotId, image: &ImageId) -> Result<()> {

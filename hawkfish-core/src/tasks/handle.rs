@@ -29,14 +29,18 @@ impl TaskHandle {
         &self.id
     }
 
-    /// Says how far the work is, 0 to 100, and maybe something worth knowing. Kept in memory until the task ends.
+    /// Says how far the work is, 0 to 100, and maybe something worth knowing. Kept in memory until the task ends, and told in steps.
     pub fn progress(&self, percent: u8, message: Option<&str>) {
         if let Some(entry) = &self.entry {
             let message = message.map(str::to_owned);
-            entry.happen(
-                self.tasks.0.clock.now(),
-                Event::Progress { percent, message },
-            );
+            self.tasks.get_on(entry, percent, message);
+        }
+    }
+
+    /// Says what somebody should look at, though the work goes on.
+    pub fn warn(&self, text: &str) {
+        if let Some(entry) = &self.entry {
+            entry.happen(self.tasks.0.clock.now(), Event::Warned(text.to_owned()));
         }
     }
 
@@ -86,7 +90,9 @@ impl TaskHandle {
     pub async fn finish(&self, result: Result<()>) -> Result<()> {
         if let Some(entry) = &self.entry {
             let result = result.map_err(|e| Failure::from(&e));
-            self.tasks.apply(entry, Event::Finished(result)).await?;
+            self.tasks
+                .apply(entry, Event::Finished(result), None)
+                .await?;
         }
         Ok(())
     }

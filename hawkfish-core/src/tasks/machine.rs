@@ -73,6 +73,8 @@ pub enum Event {
         /// Something worth knowing.
         message: Option<String>,
     },
+    /// Something needs a look, though the work goes on.
+    Warned(String),
     /// Somebody wants it to stop.
     CancelAsked,
     /// The work has ended.
@@ -136,6 +138,11 @@ impl Task {
                 if let Some(text) = message {
                     next.say(at, Severity::Ok, text);
                 }
+                (next, Vec::new())
+            }
+            Event::Warned(text) => {
+                let mut next = self.now(state);
+                next.say(at, Severity::Warning, text);
                 (next, Vec::new())
             }
             Event::CancelAsked => match state {

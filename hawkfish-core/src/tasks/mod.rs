@@ -4,33 +4,43 @@
 //! after a crash. At a start, what was unfinished is either given to whoever can take it up again ([`Tasks::to_resume`]) or has failed, with a
 //! reason. A task that has ended is deleted after a time that the operator sets.
 //!
+//! A task may have parts ([`Tasks::split`]): tasks that begin and end with the work on it, and with it are cancelled, deleted, and taken up again.
+//!
+//! Every change of state is told in the transaction that stores it. How far the work is makes no commit of its own, and is told in steps.
+//!
 //! Not in here: the work. The room that makes a task does it, and says how it goes through a [`TaskHandle`].
 
+mod entry;
 mod failure;
 mod handle;
+mod life;
 mod machine;
+mod news;
+mod parts;
 mod rows;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ctx::Ctx;
-use crate::db::{Store, Tx, settings};
+use crate::db::{Store, settings};
 use crate::due::{self, Due};
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
 use crate::id::{AccountId, ProjectId, SystemId, TaskId};
+use crate::logs::Client;
+use entry::Entry;
 
 pub use failure::Failure;
 pub use handle::TaskHandle;
 pub use machine::{Effect, Event, MOST_MESSAGES, TaskState};
+pub use parts::{MOST_PARTS, NewPart};
 
 /// The kind of the due row that deletes a task which has ended; its subject is the task.
 pub const DUE_DELETE: &str = "task.delete";
@@ -55,6 +65,10 @@ pub struct Task {
     pub name: String,
     /// What it does, for the room that made it.
     pub kind: String,
+    /// The task of which it is a part.
+    pub parent: Option<TaskId>,
+    /// Its parts, in order.
+    pub parts: Vec<TaskId>,
     /// The system that it works on.
     pub subject: Option<SystemId>,
     /// The project in which it was asked for.
@@ -163,40 +177,6 @@ struct Inner {
 
 type Entries = RwLock<BTreeMap<u64, Arc<Entry>>>;
 
-/// A task in memory.
-struct Entry {
-    view: watch::Sender<Arc<Task>>,
-    /// Held from the decision to store a change until the change is in the view.
-    gate: Arc<tokio::sync::Mutex<()>>,
-    cancel: CancellationToken,
-}
-
-impl Entry {
-    fn new(task: Task) -> Self {
-        Self {
-            view: watch::Sender::new(Arc::new(task)),
-            gate: Arc::default(),
-            cancel: CancellationToken::new(),
-        }
-    }
-
-    fn task(&self) -> Arc<Task> {
-        self.view.borrow().clone()
-    }
-
-    /// Lets `event` happen in memory.
-    fn happen(&self, at: Timestamp, event: Event) {
-        self.view.send_if_modified(|task| {
-            let (next, _) = Task::clone(task).event(at, event);
-            let changed = next != **task;
-            if changed {
-                *task = Arc::new(next);
-            }
-            changed
-        });
-    }
-}
-
 impl Tasks {
     /// The tasks of a store. What a restart interrupted is in [`Tasks::to_resume`] or has failed.
     ///
@@ -215,29 +195,21 @@ impl Tasks {
             auto_delete_minutes: AUTO_DELETE_MINUTES,
         });
         let now = clock.now();
-        let mut entries = BTreeMap::new();
-        let mut changed = Vec::new();
-        for task in stored {
-            let number = number(&task.id)?;
-            let (task, effects) = task.event(now, Event::Restarted);
-            if effects.contains(&Effect::Store) {
-                changed.push(task.clone());
-            }
-            entries.insert(number, Arc::new(Entry::new(task)));
-        }
-        changed.sort_by_key(|task| number(&task.id).unwrap_or_default());
+        let (entries, mut changed) = life::restarted(stored, now)?;
         if !changed.is_empty() {
             tracing::info!(tasks = changed.len(), "tasks were interrupted by a restart");
+            // A task is told of after its parts.
+            changed.sort_by_key(|(_, task)| {
+                let own = number(&task.id).unwrap_or_default();
+                let root = task.parent.as_ref().and_then(|id| number(id).ok());
+                (root.unwrap_or(own), root.is_none(), own)
+            });
             let delete_at = later(now, settings.auto_delete_minutes);
             store
                 .write(move |tx| {
                     Box::pin(async move {
-                        for task in &changed {
-                            rows::update(tx, task).await?;
-                            if task.state.ended() {
-                                due::put(tx, delete_at, DUE_DELETE, task.id.as_str(), &Value::Null)
-                                    .await?;
-                            }
+                        for (before, task) in &changed {
+                            life::keep(tx, *before, task, now, None, delete_at).await?;
                         }
                         Ok(())
                     })
@@ -270,6 +242,8 @@ impl Tasks {
             id: TaskId::parse("0")?,
             name: new.name,
             kind: new.kind,
+            parent: None,
+            parts: Vec::new(),
             subject: new.subject,
             project: ctx.project.clone(),
             owner: ctx.account().cloned(),
@@ -292,7 +266,7 @@ impl Tasks {
                     let number = tx.next_number("tasks").await?;
                     task.id = TaskId::parse(&number.to_string())?;
                     rows::insert(tx, &task).await?;
-                    let entry = Arc::new(Entry::new(task));
+                    let entry = Arc::new(Entry::new(task, false));
                     let task = entry.task();
                     tx.after_commit(move || {
                         entries
@@ -306,18 +280,18 @@ impl Tasks {
             .await
     }
 
-    /// All tasks that the caller may see, the oldest first.
+    /// All tasks that the caller may see, the oldest first, without those that are parts of others.
     #[must_use]
     pub fn list(&self, ctx: &Ctx) -> Vec<Arc<Task>> {
         self.entries(|all| {
             all.values()
                 .map(|e| e.task())
-                .filter(|t| visible(ctx, t))
+                .filter(|t| t.parent.is_none() && visible(ctx, t))
                 .collect()
         })
     }
 
-    /// A task.
+    /// A task that is no part of another.
     ///
     /// # Errors
     /// `NotFound` when there is none, or when it belongs to a project that the caller may not see.
@@ -331,7 +305,7 @@ impl Tasks {
     pub fn handle(&self, id: &TaskId) -> TaskHandle {
         let entry = self.entry(id).ok();
         if let Some(entry) = &entry {
-            entry.happen(self.0.clock.now(), Event::Started);
+            self.start(entry);
         }
         TaskHandle::new(self.clone(), id.clone(), entry)
     }
@@ -351,7 +325,7 @@ impl Tasks {
         Ok(task)
     }
 
-    /// Asks a task to stop: one that nobody works on is `Cancelled` at once, another `Cancelling` until its work has ended.
+    /// Asks a task to stop, and its parts with it: one that nobody works on is `Cancelled` at once, another `Cancelling` until its work has ended.
     ///
     /// # Errors
     /// `NotFound`; `Conflict::NotAllowed` when it has ended; `Internal` when the store fails.
@@ -363,17 +337,20 @@ impl Tasks {
                 "The task has ended already.",
             ));
         }
-        self.apply(&entry, Event::CancelAsked).await
+        self.apply(&entry, Event::CancelAsked, Client::of(ctx)).await
     }
 
-    /// Deletes a task. One that has not ended is told to stop, and nothing is heard of it any more.
+    /// Deletes a task and its parts. One that has not ended is told to stop, and nothing is heard of it any more.
     ///
     /// # Errors
     /// `NotFound`; `Internal` when the store fails.
     pub async fn delete(&self, ctx: &Ctx, id: &TaskId) -> Result<()> {
         let entry = self.seen(ctx, id)?;
-        self.remove(id).await?;
+        self.remove(id, Client::of(ctx)).await?;
         entry.cancel.cancel();
+        for part in self.parts_of(&entry.task()) {
+            part.cancel.cancel();
+        }
         Ok(())
     }
 
@@ -383,9 +360,32 @@ impl Tasks {
         self.entries(|all| {
             all.values()
                 .map(|e| e.task())
-                .filter(|t| t.state == TaskState::Interrupted)
+                .filter(|t| t.parent.is_none() && t.state == TaskState::Interrupted)
                 .collect()
         })
+    }
+
+    /// Whether a monitor has told the end of a task already.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn end_is_told(&self, ctx: &Ctx, id: &TaskId) -> Result<bool> {
+        Ok(self.seen(ctx, id)?.told_end.load(Ordering::Acquire))
+    }
+
+    /// Notes that a monitor tells the end of a task. True for the first one, also over a restart.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn tell_end(&self, ctx: &Ctx, id: &TaskId) -> Result<bool> {
+        let is_first = !self.seen(ctx, id)?.told_end.swap(true, Ordering::AcqRel);
+        if is_first {
+            let id = id.clone();
+            self.0
+                .store
+                .write_soon(move |tx| Box::pin(async move { rows::put_told(tx, &id).await }));
+        }
+        Ok(is_first)
     }
 
     /// How long a task is kept after its end, minutes.
@@ -415,7 +415,8 @@ impl Tasks {
             all.values()
                 .filter_map(|e| {
                     let task = e.task();
-                    task.end.map(|end| (task.id.clone(), end))
+                    let end = task.end.filter(|_| task.parent.is_none());
+                    end.map(|end| (task.id.clone(), end))
                 })
                 .collect()
         });
@@ -423,11 +424,17 @@ impl Tasks {
             auto_delete_minutes: minutes,
         };
         let inner = self.0.clone();
+        let is_other = self.auto_delete() != minutes;
         self.0
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     settings::put(tx, SETTINGS, &new).await?;
+                    if is_other {
+                        let event = crate::logs::What::Changed.at(inner.clock.now());
+                        let about = crate::events::Subject::Room(crate::events::Room::Tasks);
+                        tx.happened(about, event);
+                    }
                     for (id, end) in ended {
                         due::put(
                             tx,
@@ -452,7 +459,7 @@ impl Tasks {
     /// # Errors
     /// `Internal` when the store fails.
     pub async fn on_due(&self, due: &Due) -> Result<()> {
-        match self.remove(&TaskId::parse(&due.subject)?).await {
+        match self.remove(&TaskId::parse(&due.subject)?, None).await {
             // Somebody was quicker, and the row goes all the same.
             Err(e) if matches!(e.kind(), ErrorKind::NotFound { .. }) => {
                 let subject = due.subject.clone();
@@ -465,90 +472,6 @@ impl Tasks {
             }
             result => result,
         }
-    }
-
-    async fn remove(&self, id: &TaskId) -> Result<()> {
-        let number = number(id)?;
-        let (id, entries) = (id.clone(), self.0.entries.clone());
-        self.0
-            .store
-            .write(move |tx| {
-                Box::pin(async move {
-                    if !rows::delete(tx, &id).await? {
-                        return Err(missing(&id));
-                    }
-                    due::remove(tx, DUE_DELETE, id.as_str()).await?;
-                    tx.after_commit(move || {
-                        entries
-                            .write()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .remove(&number);
-                    });
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Lets `event` happen to a task, durably where the machine says so.
-    async fn apply(&self, entry: &Arc<Entry>, event: Event) -> Result<Arc<Task>> {
-        let gate = entry.gate.clone().lock_owned().await;
-        let at = self.0.clock.now();
-        let (next, effects) = Task::clone(&entry.task()).event(at, event.clone());
-        if effects.contains(&Effect::Store) {
-            let ended = effects.contains(&Effect::Ended);
-            let delete_at = later(at, self.auto_delete());
-            let hook = entry.clone();
-            self.0
-                .store
-                .write(move |tx: &mut Tx| {
-                    Box::pin(async move {
-                        if rows::update(tx, &next).await? && ended {
-                            due::put(tx, delete_at, DUE_DELETE, next.id.as_str(), &Value::Null)
-                                .await?;
-                        }
-                        tx.after_commit(move || {
-                            // Onto what the work said meanwhile.
-                            hook.happen(at, event);
-                            drop(gate);
-                        });
-                        Ok(())
-                    })
-                })
-                .await?;
-            if ended {
-                self.trim().await?;
-            }
-        } else {
-            entry.happen(at, event);
-        }
-        if effects.contains(&Effect::StopWork) {
-            entry.cancel.cancel();
-        }
-        Ok(entry.task())
-    }
-
-    /// Deletes the oldest ended tasks where there are too many.
-    async fn trim(&self) -> Result<()> {
-        let ended: Vec<_> = self.entries(|all| {
-            if all.len() <= MOST {
-                return Vec::new();
-            }
-            let mut ended: Vec<_> = all
-                .values()
-                .map(|e| e.task())
-                .filter(|t| t.state.ended())
-                .collect();
-            ended.sort_by_key(|t| t.end);
-            ended.into_iter().map(|t| t.id.clone()).collect()
-        });
-        for id in ended.iter().take(ended.len().saturating_sub(MOST)) {
-            match self.remove(id).await {
-                Err(e) if !matches!(e.kind(), ErrorKind::NotFound { .. }) => return Err(e),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn entries<T>(&self, look: impl FnOnce(&BTreeMap<u64, Arc<Entry>>) -> T) -> T {
@@ -569,7 +492,8 @@ impl Tasks {
 
     fn seen(&self, ctx: &Ctx, id: &TaskId) -> Result<Arc<Entry>> {
         self.entry(id).and_then(|entry| {
-            if visible(ctx, &entry.task()) {
+            let task = entry.task();
+            if task.parent.is_none() && visible(ctx, &task) {
                 Ok(entry)
             } else {
                 Err(missing(id))

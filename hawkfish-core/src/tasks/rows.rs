@@ -11,8 +11,8 @@ use crate::id::{AccountId, ProjectId, SystemId, TaskId};
 pub(super) async fn insert(tx: &mut Tx, task: &Task) -> Result<()> {
     sqlx::query(
         "INSERT INTO hf_tasks (id, name, kind, subject, project, owner, state, percent, resumable, payload, request, messages, failure,
-                               start_ms, end_ms, generation)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                               start_ms, end_ms, generation, parent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(task.id.as_str())
     .bind(&task.name)
@@ -30,6 +30,7 @@ pub(super) async fn insert(tx: &mut Tx, task: &Task) -> Result<()> {
     .bind(db::to_ms(task.start))
     .bind(task.end.map(db::to_ms))
     .bind(i64::try_from(task.generation).unwrap_or(i64::MAX))
+    .bind(task.parent.as_ref().map(TaskId::as_str))
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -66,20 +67,69 @@ pub(super) async fn update_payload(
     Ok(done.rows_affected() > 0)
 }
 
-pub(super) async fn delete(tx: &mut Tx, id: &TaskId) -> Result<bool> {
-    let done = sqlx::query("DELETE FROM hf_tasks WHERE id = $1")
-        .bind(id.as_str())
-        .execute(tx.conn())
-        .await?;
+/// Stores that somebody works on a task. False when it is so already, when it was told to stop, or when it is gone.
+pub(super) async fn start(tx: &mut Tx, task: &Task) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE hf_tasks SET state = $1, generation = $2 WHERE id = $3 AND state IN ($4, $5)",
+    )
+    .bind(task.state.as_str())
+    .bind(i64::try_from(task.generation).unwrap_or(i64::MAX))
+    .bind(task.id.as_str())
+    .bind(TaskState::New.as_str())
+    .bind(TaskState::Interrupted.as_str())
+    .execute(tx.conn())
+    .await?;
     Ok(done.rows_affected() > 0)
 }
 
-pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<Task>> {
+/// Stores how far a task is. False when it has ended or is gone.
+pub(super) async fn get_on(tx: &mut Tx, task: &Task) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE hf_tasks SET percent = $1, messages = $2, generation = $3 WHERE id = $4 AND end_ms IS NULL",
+    )
+    .bind(i64::from(task.percent))
+    .bind(serde_json::to_string(&task.messages)?)
+    .bind(i64::try_from(task.generation).unwrap_or(i64::MAX))
+    .bind(task.id.as_str())
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Stores that the end of a task was told.
+pub(super) async fn put_told(tx: &mut Tx, id: &TaskId) -> Result<()> {
+    sqlx::query("UPDATE hf_tasks SET told = 1 WHERE id = $1")
+        .bind(id.as_str())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn is_there(tx: &mut Tx, id: &TaskId) -> Result<bool> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM hf_tasks WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Removes a task and its parts, and gives the ids of all that is gone.
+pub(super) async fn delete(tx: &mut Tx, id: &TaskId) -> Result<Vec<TaskId>> {
+    let gone: Vec<String> =
+        sqlx::query_scalar("DELETE FROM hf_tasks WHERE id = $1 OR parent = $1 RETURNING id")
+            .bind(id.as_str())
+            .fetch_all(tx.conn())
+            .await?;
+    gone.iter().map(|id| TaskId::parse(id)).collect()
+}
+
+/// All tasks, each with whether its end was told. Parts know what they are parts of, but not the other way round.
+pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<(Task, bool)>> {
     sqlx::query("SELECT * FROM hf_tasks")
         .fetch_all(conn)
         .await?
         .iter()
-        .map(task)
+        .map(|row| Ok((task(row)?, row.try_get::<i64, _>("told")? != 0)))
         .collect()
 }
 
@@ -92,6 +142,8 @@ fn task(row: &SqliteRow) -> Result<Task> {
         id: TaskId::parse(row.try_get("id")?)?,
         name: row.try_get("name")?,
         kind: row.try_get("kind")?,
+        parent: text("parent")?.map(|t| TaskId::parse(&t)).transpose()?,
+        parts: Vec::new(),
         subject: text("subject")?.map(|t| SystemId::parse(&t)).transpose()?,
         project: text("project")?.map(|t| ProjectId::parse(&t)).transpose()?,
         owner: text("owner")?.map(|t| AccountId::parse(&t)).transpose()?,

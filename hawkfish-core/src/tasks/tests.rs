@@ -386,6 +386,8 @@ fn any_task() -> impl Strategy<Value = Task> {
             id: TaskId::parse("1").unwrap(),
             name: "t".to_owned(),
             kind: "k".to_owned(),
+            parent: None,
+            parts: Vec::new(),
             subject: None,
             project: None,
             owner: None,
@@ -409,6 +411,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (any::<u8>(), proptest::option::of("[a-z]{1,8}"))
             .prop_map(|(percent, message)| Event::Progress { percent, message }),
         Just(Event::CancelAsked),
+        Just(Event::Warned("w".to_owned())),
         Just(Event::Finished(Ok(()))),
         Just(Event::Finished(Err(failure))),
         Just(Event::Restarted),

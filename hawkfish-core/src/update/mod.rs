@@ -17,6 +17,7 @@
 //!
 //! [`Identity::product`]: crate::backend::Identity::product
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ use crate::inventory::System;
 use crate::media::{Stored, fetch};
 use crate::outgoing::{self, Tls};
 use crate::systems::ResetType;
-use crate::tasks::{NewTask, RequestPayload, Task, TaskHandle};
+use crate::tasks::{MOST_PARTS, NewPart, NewTask, RequestPayload, Task, TaskHandle};
 
 /// The kind of a task that updates firmware.
 pub(crate) const UPDATE: &str = "update.firmware";
@@ -254,6 +255,7 @@ impl HawkFish {
             }
         };
         handle.progress(30, Some("The image is sound and fits."));
+        let parts = self.update_parts(handle, &found).await?;
         for target in &found.systems {
             let _guard = self.lock(&target.id).await;
             let system = self.system(&Ctx::service(), &target.id)?;
@@ -263,6 +265,9 @@ impl HawkFish {
                 .lay_firmware(system.machine.key, &found.version)
                 .await?;
             self.saw(&host, machine).await?;
+            if let Some(part) = parts.get(&target.id) {
+                part.progress(50, Some("The image is laid ready."));
+            }
         }
         handle.progress(60, Some("The image is laid ready."));
         for target in &found.systems {
@@ -282,18 +287,48 @@ impl HawkFish {
         if waiting {
             handle.progress(80, Some("The image waits for systems to be reset."));
         }
-        for target in &found.systems {
+        let each = found.systems.iter().map(|target| async {
             // A system that goes away is not waited for.
-            let gone = || self.system(&Ctx::service(), &target.id).is_err();
-            let is_over = || gone() || self.has(&target.id, &found.version);
+            let gone = || self.system(&Ctx::service(), &target.id);
+            let is_over = || gone().is_err() || self.has(&target.id, &found.version);
             self.inner.inventory.until(is_over).await;
-        }
+            let result = gone().map(drop);
+            if result.is_err() {
+                handle.warn("A system went away before its firmware was updated.");
+            }
+            match parts.get(&target.id) {
+                Some(part) => part.finish(result).await,
+                None => Ok(()),
+            }
+        });
+        futures::future::try_join_all(each).await?;
         tracing::info!(
             version = found.version,
             systems = found.systems.len(),
             "firmware was updated"
         );
         Ok(())
+    }
+
+    /// An update of several systems has a part for each, which is begun by this.
+    async fn update_parts(
+        &self,
+        handle: &TaskHandle,
+        found: &Found,
+    ) -> Result<BTreeMap<SystemId, TaskHandle>> {
+        if !(2..=MOST_PARTS).contains(&found.systems.len()) {
+            return Ok(BTreeMap::new());
+        }
+        let part = |target: &Target| NewPart {
+            name: format!("Update firmware of {}", target.id),
+            subject: Some(target.id.clone()),
+        };
+        let parts = found.systems.iter().map(part).collect();
+        let parts = self.tasks().split(handle.id(), parts).await?;
+        let begun = parts
+            .iter()
+            .filter_map(|part| Some((part.subject.clone()?, self.tasks().handle(&part.id))));
+        Ok(begun.collect())
     }
 
     /// Whether a system has that firmware in use.

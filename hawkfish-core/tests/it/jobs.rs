@@ -7,6 +7,7 @@ use hawkfish_core::accounts::{AccountChange, NewAccount};
 use hawkfish_core::backend::Power;
 use hawkfish_core::clock::Clock as _;
 use hawkfish_core::ctx::{Actor, Ctx};
+use hawkfish_core::events::Subject;
 use hawkfish_core::id::{JobId, SystemId};
 use hawkfish_core::jobs::{Job, JobState, NewJob, Schedule, Work};
 use hawkfish_core::systems::ResetType;
@@ -150,6 +151,57 @@ async fn a_job_that_a_crash_cuts_off_has_failed_and_is_not_begun_again() {
     assert_eq!(rig.system(&system).machine.power, Power::On);
     let now = job(&rig, &made.id);
     assert_eq!((now.state, now.runs), (JobState::Completed, 2));
+    assert_eq!(
+        told(&rig).await,
+        [
+            "Created",
+            "Job(Started)",
+            "Job(Failed)",
+            "Job(Started)",
+            "Job(Completed)",
+        ]
+    );
+    rig.hf.jobs().delete(&ctx, &made.id).await.unwrap();
+    assert_eq!(told(&rig).await.last().unwrap(), "Job(Removed)");
+}
+
+#[tokio::test]
+async fn what_somebody_does_to_a_job_is_told_of_and_what_is_refused_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = Rig::start(dir.path(), |b| b).await;
+    let (ctx, system) = (Ctx::service(), rig.first());
+    let start = at("2026-01-01T03:00:00Z");
+    let every = Schedule::every(start, SignedDuration::from_hours(1));
+    let new = reset(&system, ResetType::On, every.clone());
+    let id = rig.hf.jobs().create(&ctx, new).await.unwrap().id.clone();
+    let jobs = rig.hf.jobs();
+    jobs.suspend(&ctx, &id).await.unwrap();
+    jobs.suspend(&ctx, &id).await.unwrap_err();
+    jobs.resume(&ctx, &id).await.unwrap();
+    jobs.reschedule(&ctx, &id, every).await.unwrap();
+    jobs.cancel(&ctx, &id).await.unwrap();
+    jobs.cancel(&ctx, &id).await.unwrap_err();
+    assert_eq!(
+        told(&rig).await,
+        [
+            "Created",
+            "Job(Suspended)",
+            "Job(Resumed)",
+            "Changed",
+            "Job(Cancelled)"
+        ]
+    );
+}
+
+/// What the stream tells of jobs.
+async fn told(rig: &Rig) -> Vec<String> {
+    let all = rig.hf.events().read(0, 100_000).await.unwrap();
+    let of_jobs = all
+        .iter()
+        .filter(|told| matches!(told.happened().about, Subject::Job(_)));
+    of_jobs
+        .map(|told| format!("{:?}", told.happened().event.what))
+        .collect()
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod sim_props;
 #[cfg(feature = "libvirt")]
 mod stats_libvirt;
 mod systems;
+mod tasks;
 mod telemetry;
 mod update;
 mod volumes;

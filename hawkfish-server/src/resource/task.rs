@@ -3,6 +3,7 @@
 use hawkfish_core::id::TaskId;
 use hawkfish_core::tasks::{Severity, Task, TaskMessage};
 use hawkfish_redfish::message::hawkfish;
+use hawkfish_redfish::model::OdataId;
 use hawkfish_redfish::model::message::Message;
 use hawkfish_redfish::model::resource::Health;
 use hawkfish_redfish::model::task::{Payload, Task as Model, TaskState};
@@ -33,6 +34,24 @@ pub const RESOURCE: Resource = Resource {
     ..Resource::NONE
 };
 
+/// `/redfish/v1/TaskService/Tasks/{task}/SubTasks`
+pub const PARTS: Resource = Resource {
+    uri: "/redfish/v1/TaskService/Tasks/{task}/SubTasks",
+    entity: "TaskCollection",
+    get: Some(|rq| Box::pin(parts(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+/// `/redfish/v1/TaskService/Tasks/{task}/SubTasks/{part}`: it comes, is cancelled and goes with its task.
+pub const PART: Resource = Resource {
+    uri: "/redfish/v1/TaskService/Tasks/{task}/SubTasks/{part}",
+    entity: "Task",
+    get: Some(|rq| Box::pin(read_part(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
 /// The URI of a task.
 #[must_use]
 pub fn uri(task: &TaskId) -> String {
@@ -53,6 +72,24 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     Content::of(&model(&task))
 }
 
+async fn parts(rq: &Rq) -> Result<Content, Problem> {
+    let parts = rq.hf.tasks().parts(&rq.ctx, &rq.id("task")?)?;
+    if parts.is_empty() {
+        return Err(Problem::missing(rq.uri()));
+    }
+    Ok(Content::collection(
+        rq,
+        "Parts of a task",
+        parts.iter().map(|part| &part.id),
+    ))
+}
+
+async fn read_part(rq: &Rq) -> Result<Content, Problem> {
+    let (task, part) = (rq.id("task")?, rq.id("part")?);
+    let part = rq.hf.tasks().part(&rq.ctx, &task, &part)?;
+    Content::of(&model(&part))
+}
+
 fn model(task: &Task) -> Model {
     let worst = task.messages.iter().map(|message| message.severity).max();
     Model {
@@ -63,7 +100,9 @@ fn model(task: &Task) -> Model {
         percent_complete: i64::from(task.percent).into(),
         start_time: Some(date_time(task.start)),
         end_time: task.end.map(date_time),
-        task_monitor: Some(task_monitor::uri(&task.id)),
+        // A part has none: who waits, waits for the whole.
+        task_monitor: task.parent.is_none().then(|| task_monitor::uri(&task.id)),
+        sub_tasks: (!task.parts.is_empty()).then(|| OdataId::new(format!("{}/SubTasks", uri(&task.id)))),
         hide_payload: Some(task.request.is_none()),
         payload: task.request.as_ref().map(|request| Payload {
             target_uri: Some(request.uri.clone()),

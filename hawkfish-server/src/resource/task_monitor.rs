@@ -1,17 +1,11 @@
 //! Task monitors: 202 while the work goes on, then once the answer that the request would have had, then nothing (DSP0266, "Asynchronous operations").
 
-use std::collections::HashSet;
-use std::sync::Mutex;
-
 use hawkfish_core::error::Error;
 use hawkfish_core::id::TaskId;
 
 use crate::catalog::{Content, Outcome, Privileges, Resource, Rq};
 use crate::problem::Problem;
 use crate::resource::volume;
-
-/// Monitors that have told their end.
-pub type Told = Mutex<HashSet<TaskId>>;
 
 /// `/redfish/v1/TaskService/TaskMonitors/{task}`
 pub const RESOURCE: Resource = Resource {
@@ -35,16 +29,12 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     if !task.state.ended() {
         return Ok(Content::Answer(Outcome::Started(task.id.clone())));
     }
-    if !rq.head {
-        let mut told = rq.service.told.lock().expect("told");
-        // Tasks that are gone by now need no remembering.
-        if told.len() > 256 {
-            told.retain(|id| rq.hf.tasks().get(&rq.ctx, id).is_ok());
-        }
-        if !told.insert(task.id.clone()) {
-            return Err(Problem::missing(rq.uri()));
-        }
-    } else if rq.service.told.lock().expect("told").contains(&task.id) {
+    let is_told = if rq.head {
+        rq.hf.tasks().end_is_told(&rq.ctx, &task.id)?
+    } else {
+        !rq.hf.tasks().tell_end(&rq.ctx, &task.id)?
+    };
+    if is_told {
         return Err(Problem::missing(rq.uri()));
     }
     Ok(Content::Answer(match &task.failure {

@@ -24,7 +24,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         service_enabled: true.into(),
         date_time: date_time(rq.hf.clock().now()).into(),
         completed_task_over_write_policy: Some(OverWritePolicy::Oldest),
-        life_cycle_event_on_task_state_change: Some(false),
+        life_cycle_event_on_task_state_change: Some(true),
         task_auto_delete_timeout_minutes: Some(rq.hf.tasks().auto_delete().into()),
         status: Some(healthy()),
         tasks: Some(task::URI.into()),
