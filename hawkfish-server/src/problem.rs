@@ -114,7 +114,8 @@ impl Problem {
     }
 
     /// The answer to a request for `uri`, within the action of that name.
-    pub(crate) fn into_response(self, uri: &str, action: Option<&str>) -> Response<Body> {
+    #[must_use]
+    pub fn into_response(self, uri: &str, action: Option<&str>) -> Response<Body> {
         let Inner {
             cause,
             related,
@@ -271,7 +272,7 @@ fn spoken(error: &Error, uri: &str, action: Option<&str>) -> (StatusCode, Messag
 fn invalid(property: &str, value: &str, reason: &Invalid, action: Option<&str>) -> Message {
     let name = name(property);
     let secret = name.contains("Password");
-    let value = if secret { "******" } else { value };
+    let value = if respond::is_secret(name) { "******" } else { value };
     let message = match (reason, action) {
         (Invalid::NotInList, None) => base("PropertyValueNotInList", &[value, name]),
         (Invalid::NotInList, Some(action)) => {

@@ -385,7 +385,10 @@ fn every_entity_tells_its_type_its_schema_and_what_can_be_done() {
             "{ty}"
         );
         let namespace = ty[1..].rsplit_once('.').unwrap().0;
-        let url = format!("http://redfish.dmtf.org/schemas/v1/{namespace}.json");
+        let url = match crate::metadata::is_own(name) {
+            true => format!("/redfish/v1/JsonSchemas/{namespace}/Document"),
+            false => format!("http://redfish.dmtf.org/schemas/v1/{namespace}.json"),
+        };
         assert_eq!(describedby(name), Some(url.as_str()));
         assert_eq!(
             namespace.contains(".v1_"),

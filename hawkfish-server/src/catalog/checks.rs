@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use serde_json::{Map, Value};
 
-use super::{AnyOf, Entry, Representation, Resource, Route, Rq, Target, Verb};
+use super::{Action, AnyOf, Entry, Representation, Resource, Route, Rq, Target, Verb};
 use crate::problem::Problem;
 
 /// How much of a body that is too large is read and thrown away, so that the client gets to read the answer instead of a reset connection.
@@ -339,13 +339,13 @@ pub(super) fn and_here(
     mut findings: Vec<Finding>,
     body: &Map<String, Value>,
     now: &Representation,
-    action: Option<&str>,
+    action: Option<(&Action, &str)>,
 ) -> Vec<Finding> {
     let Ok(current) = serde_json::from_slice::<Value>(&now.bytes) else {
         return findings;
     };
     let more = match action {
-        Some(action) => validate::allowable(body, &current["Actions"][format!("#{action}")]),
+        Some((action, entity)) => validate::allowable(body, action.shown(entity, &current)),
         None => {
             let mut more = validate::allowable(body, &current);
             absent(body, &current, "", &mut more);

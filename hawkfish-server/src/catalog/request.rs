@@ -116,7 +116,10 @@ impl Rq {
         let mut body = Value::Object(self.body.clone());
         respond::without_secrets(&mut body);
         let uri = match self.action() {
-            Some(action) => format!("{}/Actions/{}", self.uri(), action.name),
+            Some(action) => {
+                let entity = self.service.catalog.entry(&self.route).resource.entity;
+                action.target(entity, self.uri())
+            }
             None => self.uri().to_owned(),
         };
         RequestPayload {

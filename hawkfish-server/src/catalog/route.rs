@@ -58,7 +58,15 @@ impl Params {
 struct Node {
     literals: HashMap<&'static str, usize>,
     param: Option<(&'static str, usize)>,
-    leaf: Option<(usize, Target)>,
+    leaf: Option<Leaf>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Leaf {
+    entry: usize,
+    target: Target,
+    /// How many segments stand behind the URI of the resource.
+    tail: usize,
 }
 
 /// All URI templates as a tree.
@@ -74,19 +82,23 @@ impl Routes {
         let mut routes = Self(vec![Node::default()]);
         for (entry, resource) in resources.iter().enumerate() {
             let at = routes.grow(0, resource.uri);
-            routes.claim(at, entry, Target::Resource, resource.uri);
+            routes.claim(at, entry, Target::Resource, 0, resource.uri);
             if resource.create.is_some() {
                 let members = routes.grow(at, "Members");
-                routes.claim(members, entry, Target::Members, resource.uri);
+                routes.claim(members, entry, Target::Members, 1, resource.uri);
             }
             if !resource.actions.is_empty() {
-                let actions = routes.grow(at, "Actions");
-                for action in resource.actions {
-                    let leaf = routes.grow(actions, action.name);
-                    routes.claim(leaf, entry, Target::Action(action), action.name);
+                for (place, tail) in [("Actions", 2), ("Actions/Oem", 3)] {
+                    let actions = routes.grow(at, place);
+                    for action in resource.actions {
+                        if action.place(resource.entity) == place {
+                            let leaf = routes.grow(actions, action.name);
+                            routes.claim(leaf, entry, Target::Action(action), tail, action.name);
+                        }
+                    }
+                    let unknown = routes.grow(actions, "{}");
+                    routes.claim(unknown, entry, Target::UnknownAction, tail, resource.uri);
                 }
-                let unknown = routes.grow(actions, "{}");
-                routes.claim(unknown, entry, Target::UnknownAction, resource.uri);
             }
         }
         routes
@@ -113,8 +125,13 @@ impl Routes {
         at
     }
 
-    fn claim(&mut self, node: usize, entry: usize, target: Target, what: &str) {
-        let before = self.0[node].leaf.replace((entry, target));
+    fn claim(&mut self, node: usize, entry: usize, target: Target, tail: usize, what: &str) {
+        let leaf = Leaf {
+            entry,
+            target,
+            tail,
+        };
+        let before = self.0[node].leaf.replace(leaf);
         assert!(before.is_none(), "{what} stands twice in the catalog");
     }
 
@@ -127,12 +144,11 @@ impl Routes {
         let segments = path.strip_prefix('/')?;
         let mut params = Params::default();
         let node = self.walk(0, path, path.len() - segments.len(), &mut params)?;
-        let (entry, target) = self.0[node].leaf?;
-        let tail = match target {
-            Target::Resource => 0,
-            Target::Members => 1,
-            Target::Action(_) | Target::UnknownAction => 2,
-        };
+        let Leaf {
+            entry,
+            target,
+            tail,
+        } = self.0[node].leaf?;
         let uri = path.rsplitn(tail + 1, '/').last().unwrap_or_default();
         Some(Route {
             entry,

@@ -5,6 +5,10 @@ use hawkfish_core::ctx::Privilege;
 
 use axum::body::Body;
 use http::HeaderMap;
+use serde_json::Value;
+
+use hawkfish_redfish::query::Query;
+use http::Response;
 
 use super::{Content, Outcome, Rq};
 use crate::problem::Problem;
@@ -16,6 +20,12 @@ pub type Write = for<'a> fn(&'a Rq) -> BoxFuture<'a, Result<Outcome, Problem>>;
 /// Takes in a body that is no JSON, as it comes.
 pub type Upload =
     for<'a> fn(&'a Rq, &'a HeaderMap, Body) -> BoxFuture<'a, Result<Outcome, Problem>>;
+/// Answers a GET with something that goes on and on: a request, what its query asks for, and its headers.
+pub type Stream = for<'a> fn(
+    &'a Rq,
+    &'a Query,
+    &'a http::request::Parts,
+) -> BoxFuture<'a, Result<Response<Body>, Problem>>;
 /// Says how often what a resource shows has changed.
 pub type Version = fn(&Rq) -> Result<u64, Problem>;
 /// Privileges of which one is enough. [`Privilege::ConfigureSelf`] counts only for what is the caller's own.
@@ -32,6 +42,8 @@ pub struct Resource {
     pub member: &'static str,
     /// GET and HEAD.
     pub get: Option<Get>,
+    /// GET and HEAD of what is no representation of anything, but a stream: it has no tag, and reading it changes what is served.
+    pub stream: Option<Stream>,
     /// PATCH.
     pub patch: Option<Write>,
     /// POST to the collection.
@@ -69,6 +81,7 @@ impl Resource {
         entity: "",
         member: "",
         get: None,
+        stream: None,
         patch: None,
         create: None,
         upload: None,
@@ -88,7 +101,9 @@ impl Resource {
     /// The methods that its own URI takes, in the order of `Allow`.
     pub fn verbs(&self) -> impl Iterator<Item = Verb> {
         [
-            self.get.map(|_| Verb::Get),
+            self.get
+                .map(|_| Verb::Get)
+                .or(self.stream.map(|_| Verb::Get)),
             self.patch.map(|_| Verb::Patch),
             self.create
                 .map(|_| Verb::Create)
@@ -109,6 +124,39 @@ pub struct Action {
     pub run: Write,
     /// Who may, if not who may POST to the resource.
     pub needs: Option<AnyOf>,
+}
+
+impl Action {
+    /// Whether it is one that a vendor adds to the entity (DSP0266, "OEM actions"), which its name tells.
+    #[must_use]
+    pub fn is_oem(&self, entity: &str) -> bool {
+        self.name.split('.').next() != Some(entity)
+    }
+
+    /// Where a resource of that entity has its actions of this sort: below its URI to be called, and in its body to be seen.
+    #[must_use]
+    pub fn place(&self, entity: &str) -> &'static str {
+        match self.is_oem(entity) {
+            true => "Actions/Oem",
+            false => "Actions",
+        }
+    }
+
+    /// Where it is called, of a resource of that entity at `uri`.
+    #[must_use]
+    pub fn target(&self, entity: &str, uri: &str) -> String {
+        format!("{uri}/{}/{}", self.place(entity), self.name)
+    }
+
+    /// What a resource of that entity shows of it; null where it does not show it.
+    #[must_use]
+    pub fn shown<'a>(&self, entity: &str, body: &'a Value) -> &'a Value {
+        let actions = match self.is_oem(entity) {
+            true => &body["Actions"]["Oem"],
+            false => &body["Actions"],
+        };
+        &actions[format!("#{}", self.name)]
+    }
 }
 
 /// Who may do what, as in DMTF's privilege registry. An empty list is nobody.

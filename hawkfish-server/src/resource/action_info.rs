@@ -66,10 +66,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let now = Catalog::read(&rq.service, &rq.ctx, of).await?;
     let now: Value =
         serde_json::from_slice(&now.bytes).map_err(|error| Problem::internal(error.to_string()))?;
-    let shown = &now["Actions"][format!("#{}", action.name)];
-    if shown.is_null() {
-        return Err(missing());
-    }
+    let shown = action.shown(resource.entity, &now);
     // An action that is not offered has nothing to be told of.
     if shown.is_null() {
         return Err(missing());

@@ -1,5 +1,6 @@
 //! Schemas of what is served: where DMTF publishes them, and with only what is served here.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -39,26 +40,25 @@ pub const DOCUMENT: Resource = Resource {
 /// A schema that something served is made by.
 struct Schema {
     entity: &'static str,
+    /// `#ComputerSystem.v1_28_0.ComputerSystem`.
+    of: String,
     /// Namespace and version: `ComputerSystem.v1_28_0`.
     id: String,
 }
 
 static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
-    super::ALL
-        .iter()
-        .map(|resource| resource.entity)
+    let entities = super::ALL.iter().map(|resource| resource.entity);
+    let mut all: BTreeMap<&'static str, String> = entities
         .chain([super::action_info::ENTITY])
-        .filter(|entity| !entity.is_empty())
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .filter_map(|entity| {
-            let (namespace, _) = validate::odata_type(entity)?
-                .trim_start_matches('#')
-                .rsplit_once('.')?;
-            Some(Schema {
-                entity,
-                id: namespace.to_owned(),
-            })
+        .filter_map(|entity| Some((entity, validate::odata_type(entity)?.to_owned())))
+        .collect();
+    // What is within the `Oem` of a resource is no resource, and has its schema all the same.
+    all.extend(metadata::extensions());
+    all.into_iter()
+        .filter_map(|(entity, of)| {
+            let (namespace, _) = of.trim_start_matches('#').rsplit_once('.')?;
+            let id = namespace.to_owned();
+            Some(Schema { entity, of, id })
         })
         .collect()
 });
@@ -82,12 +82,15 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     Content::of(&JsonSchemaFile {
         id: schema.id.clone(),
         name: format!("{} Schema File", schema.entity),
-        schema: validate::odata_type(schema.entity).map(Into::into),
+        schema: Some(schema.of.clone()),
         languages: Some(vec!["en".into()]),
         location: Some(vec![Location {
             language: Some("en".into()),
             uri: Some(format!("{}/Document", rq.uri())),
-            publication_uri: validate::describedby(schema.entity).map(Into::into),
+            // Our own are published here and nowhere else.
+            publication_uri: validate::describedby(schema.entity)
+                .filter(|_| !metadata::is_own(schema.entity))
+                .map(Into::into),
             ..Location::default()
         }]),
         ..JsonSchemaFile::default()

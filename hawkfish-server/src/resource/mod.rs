@@ -93,6 +93,7 @@ pub const ALL: &[&Resource] = &[
     &service_root::RESOURCE,
     &odata::SERVICE_DOCUMENT,
     &odata::METADATA,
+    &odata::SCHEMA,
     &openapi::RESOURCE,
     &docs::PAGE,
     &docs::START,
@@ -215,6 +216,8 @@ pub const ALL: &[&Resource] = &[
     &task_service::RESOURCE,
     &task::COLLECTION,
     &task::RESOURCE,
+    &task::PARTS,
+    &task::PART,
     &task_monitor::RESOURCE,
     &job_service::RESOURCE,
     &job::COLLECTION,
@@ -233,6 +236,8 @@ pub const ALL: &[&Resource] = &[
     &json_schema::COLLECTION,
     &json_schema::FILE,
     &json_schema::DOCUMENT,
+    &crate::events::STREAM,
+    &crate::events::ALIAS,
 ];
 
 /// A moment as Redfish writes it (DSP0266, "Date-Time values").

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hawkfish_redfish::metadata;
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{Content, Resource, Rq, Verb};
+use crate::catalog::{Content, Privileges, Resource, Rq, Verb};
 use crate::problem::Problem;
 use crate::resource::service_root;
 
@@ -24,6 +24,24 @@ pub const METADATA: Resource = Resource {
     open: &[Verb::Get],
     ..Resource::NONE
 };
+
+/// `/redfish/v1/schemas/{file}`: our own schemas, to which `$metadata` refers.
+pub const SCHEMA: Resource = Resource {
+    uri: "/redfish/v1/schemas/{file}",
+    media_type: "application/xml",
+    get: Some(|rq| Box::pin(schema(rq))),
+    privileges: Privileges::MANAGER,
+    ..Resource::NONE
+};
+
+async fn schema(rq: &Rq) -> Result<Content, Problem> {
+    let wanted = rq.param("file");
+    let found = metadata::schema_files()
+        .iter()
+        .find(|(name, _)| *name == wanted);
+    let (_, text) = found.ok_or_else(|| Problem::missing(rq.uri()))?;
+    Ok(Content::Document(Bytes::from_static(text.as_bytes())))
+}
 
 async fn metadata(_: &Rq) -> Result<Content, Problem> {
     Ok(Content::Document(Bytes::from_static(

@@ -42,7 +42,7 @@ fn document(served: &[&'static Resource]) -> Value {
     for resource in &sorted {
         paths.insert(resource.uri.to_owned(), path(resource));
         for action in resource.actions {
-            let uri = format!("{}/Actions/{}", resource.uri, action.name);
+            let uri = action.target(resource.entity, resource.uri);
             let mut item = parameters(resource.uri);
             item.insert("post".to_owned(), act(resource, action));
             paths.insert(uri, item.into());
@@ -335,7 +335,7 @@ fn delete(resource: &Resource) -> Value {
 }
 
 fn act(resource: &Resource, action: &crate::catalog::Action) -> Value {
-    let uri = format!("{}/Actions/{}", resource.uri, action.name);
+    let uri = action.target(resource.entity, resource.uri);
     let mut out = operation(
         resource,
         name("post", &uri),

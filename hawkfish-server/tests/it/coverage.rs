@@ -39,7 +39,7 @@ fn places(resource: &Resource) -> Vec<String> {
     let actions = resource
         .actions
         .iter()
-        .map(|action| format!("{uri}/Actions/{}", action.name));
+        .map(|action| action.target(resource.entity, &uri));
     let mut all: Vec<String> = actions.collect();
     all.push(format!("{uri}/Members"));
     all.push(uri);
@@ -130,7 +130,7 @@ async fn a_method_that_a_resource_lacks_is_405_with_allow() {
         }
         for action in resource.actions {
             let answer = door
-                .send("GET", &format!("{uri}/Actions/{}", action.name))
+                .send("GET", &action.target(resource.entity, &uri))
                 .admin()
                 .answer()
                 .await;
@@ -162,7 +162,7 @@ async fn who_may_only_read_changes_nothing() {
             answer.refused(403, "InsufficientPrivilege");
         }
         for action in resource.actions {
-            let uri = format!("{}/Actions/{}", filled(resource.uri), action.name);
+            let uri = action.target(resource.entity, &filled(resource.uri));
             let answer = door
                 .send("POST", &uri)
                 .user("reader")

@@ -90,7 +90,7 @@ fn tries(resource: &Resource, template: &str, uri: &str) -> Vec<Try> {
     all.extend(resource.actions.iter().map(|action| Try {
         method: "POST",
         operation: "POST",
-        uri: format!("{uri}/Actions/{}", action.name),
+        uri: action.target(resource.entity, uri),
         action: action.name.split_once('.').unwrap().1,
         open: false,
     }));

@@ -96,6 +96,7 @@ async fn every_link_leads_to_what_it_says() {
         "/redfish/v1",
         "/redfish/v1/odata",
         "/redfish/v1/$metadata",
+        "/redfish/v1/schemas/{file}",
         "/redfish/v1/openapi.yaml",
         "/redfish/v1/docs",
         "/redfish/v1/docs/start.js",

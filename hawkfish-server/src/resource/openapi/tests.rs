@@ -70,7 +70,7 @@ fn every_resource_and_action_is_in_the_document_with_its_methods_and_privileges(
         assert_eq!(item.get("post").is_some(), creates, "{}", resource.uri);
         assert_eq!(item.get("delete").is_some(), resource.delete.is_some());
         for action in resource.actions {
-            let uri = format!("{}/Actions/{}", resource.uri, action.name);
+            let uri = action.target(resource.entity, resource.uri);
             assert!(whole["paths"][&uri]["post"].is_object(), "{uri}");
         }
         if resource.patch.is_some() {

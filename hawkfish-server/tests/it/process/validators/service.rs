@@ -1,6 +1,6 @@
 //! DMTF's service validator against both backends: every resource against its schema.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -16,14 +16,33 @@ struct Counts {
     warnings: Vec<String>,
 }
 
-/// Runs the validator on all that a server serves, against DMTF's schema as the build reads it.
+/// DMTF's schemas as the build reads them, and ours beside them.
+fn schemas(folder: &Path) -> PathBuf {
+    let all = folder.join("schemas");
+    std::fs::create_dir_all(&all).unwrap();
+    for entry in std::fs::read_dir(nv_redfish_schema::REDFISH_CSDL_DIR).unwrap() {
+        let entry = entry.unwrap();
+        let there = all.join(entry.file_name());
+        if !there.exists() {
+            std::os::unix::fs::symlink(entry.path(), there).unwrap();
+        }
+    }
+    for (name, text) in hawkfish_redfish::metadata::schema_files() {
+        std::fs::write(all.join(name), text).unwrap();
+    }
+    all
+}
+
+/// Runs the validator on all that a server serves, against those schemas.
 fn validate(python: &Path, server: &Server) -> Counts {
     let reports = server.folder().join("reports");
+    let schemas = schemas(server.folder());
     let mut command = run(python, "rf_service_validator", server);
     // A configuration that is not there: otherwise a file of that name in the working directory would count.
     command
         .args(["--config", "/nonexistent", "--skipschema"])
-        .args(["--schema_directory", nv_redfish_schema::REDFISH_CSDL_DIR])
+        .arg("--schema_directory")
+        .arg(&schemas)
         .arg("--logdir")
         .arg(&reports);
     let done = command.output().expect("the validator starts");
