@@ -26,6 +26,8 @@ pub struct Record {
     pub message_id: String,
     /// `OK`, `Warning` or `Critical`.
     pub severity: &'static str,
+    /// What kind of event it is in the words of before there were registries: `Alert` and the like (`Event.EventType`).
+    pub event_type: &'static str,
     /// The URI of what it is about, if that has one.
     pub origin: Option<String>,
     /// The type of what it is about, such as `ComputerSystem`.

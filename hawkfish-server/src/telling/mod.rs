@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use hawkfish_core::events::{Happened, Record, Telling};
 
-pub use self::place::Place;
+pub use self::place::{Place, TYPES};
 pub use self::words::{message, origin};
 use crate::app::Shared;
 

@@ -8,6 +8,41 @@ use hawkfish_core::logs::LogId;
 use crate::app::Shared;
 use crate::resource::manager_ethernet_interface;
 
+/// The types of what events are about.
+pub const TYPES: &[&str] = &[
+    "AccountService",
+    "Bios",
+    "Certificate",
+    "Chassis",
+    "ComputerSystem",
+    "Drive",
+    "EthernetInterface",
+    "EthernetInterfaceCollection",
+    "EventDestination",
+    "EventService",
+    "Job",
+    "JobService",
+    "LogEntry",
+    "LogService",
+    "Manager",
+    "ManagerAccount",
+    "ManagerNetworkProtocol",
+    "MetricReport",
+    "MetricReportDefinition",
+    "Role",
+    "SecureBoot",
+    "ServiceRoot",
+    "Session",
+    "SessionService",
+    "SoftwareInventory",
+    "Task",
+    "TaskService",
+    "TelemetryService",
+    "UpdateService",
+    "VirtualMedia",
+    "Volume",
+];
+
 /// Where in the tree something stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place<'a> {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::Place;
 use super::place::entry;
-use super::words::{kind, said};
+use super::words::{kind, kind_named, said};
 use crate::app::Shared;
 use crate::resource::{date_time, metric_report, metric_report_definition};
 
@@ -69,6 +69,7 @@ pub(super) fn record(service: Option<&Shared>, happened: &Happened) -> Record {
                 format: Format::MetricReport,
                 message_id: String::new(),
                 severity: "OK",
+                event_type: "MetricReport",
                 resource_type: Some("MetricReport"),
                 definition: Some(metric_report_definition::uri(&report.definition)),
                 json: metric_report::sent(&uri, name, report),
@@ -96,7 +97,7 @@ pub(super) fn record(service: Option<&Shared>, happened: &Happened) -> Record {
 /// What a record holds beside its message.
 #[derive(Default)]
 struct Beside<'a> {
-    event_type: &'a str,
+    event_type: &'static str,
     event_id: Option<&'a str>,
     group: Option<i64>,
     at: Option<Timestamp>,
@@ -136,6 +137,7 @@ fn told(happened: &Happened, message: &Message, place: Place<'_>, beside: Beside
         format: Format::Event,
         message_id: message.message_id.clone(),
         severity,
+        event_type: beside.event_type,
         resource_type: (!place.kind.is_empty()).then_some(place.kind),
         origin: place.uri,
         definition: None,
@@ -182,7 +184,7 @@ fn tested(
         },
     };
     let beside = Beside {
-        event_type: test.event_type.as_deref().unwrap_or("Other"),
+        event_type: test.event_type.as_deref().map_or("Other", kind_named),
         event_id: test.event_id.as_deref(),
         group: test.group,
         at: test.timestamp,

@@ -115,6 +115,19 @@ pub(super) fn kind(what: &What) -> &'static str {
     }
 }
 
+/// The kind of that name.
+pub(super) fn kind_named(name: &str) -> &'static str {
+    let kinds = [
+        "StatusChange",
+        "ResourceUpdated",
+        "ResourceAdded",
+        "ResourceRemoved",
+        "Alert",
+        "MetricReport",
+    ];
+    kinds.into_iter().find(|kind| *kind == name).unwrap_or("Other")
+}
+
 /// What is said of an event in a log.
 #[must_use]
 pub fn message(event: &Event) -> Message {
