@@ -13,9 +13,11 @@ use hawkfish_core::logs::LogSettings;
 use hawkfish_core::outgoing::Rule;
 
 mod door;
+mod events;
 mod sources;
 
 pub use self::door::Door;
+pub use self::events::Events;
 use self::sources::{from_environment, from_file, from_flags, nearest};
 
 /// A setting.
@@ -177,6 +179,31 @@ pub const KEYS: &[Key] = &[
         "yes|no",
         "Let clients on the network find the service by SSDP [default: no]",
     ),
+    many(
+        "event-allow",
+        "NETWORK|HOST",
+        "Send events there although it is a loopback, link-local or otherwise refused address",
+    ),
+    many(
+        "event-deny",
+        "NETWORK|HOST",
+        "Never send events there",
+    ),
+    many(
+        "event-ca",
+        "FILE",
+        "PEM certificates of authorities to trust when sending events to who is to be verified",
+    ),
+    one(
+        "events-kept",
+        "N",
+        "How many events are kept for destinations that are behind [default: 100000]",
+    ),
+    one(
+        "max-subscriptions",
+        "N",
+        "Most subscriptions to events [default: 1000]",
+    ),
     one(
         "event-log-size",
         "N",
@@ -287,6 +314,8 @@ pub struct Settings {
     pub update_max_bytes: u64,
     /// The storage pool in which volumes are made.
     pub storage_pool: Option<String>,
+    /// What can be chosen about events.
+    pub events: Events,
     /// How large logs are, and what becomes of full ones.
     pub logs: LogSettings,
     /// Most connections.
@@ -461,6 +490,7 @@ impl Settings {
             storage_pool: found
                 .get("storage-pool")
                 .and_then(|(_, values)| values.last().cloned()),
+            events: Events::of(found)?,
             logs: LogSettings {
                 most_system: log_size(found, "event-log-size", "500")?,
                 most_audit: log_size(found, "audit-log-size", "2000")?,
