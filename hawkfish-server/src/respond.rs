@@ -122,9 +122,7 @@ pub(crate) fn render(
         hash(&bytes)
     } else {
         let mut still = out.clone();
-        for property in resource.clock_like {
-            still.shift_remove(*property);
-        }
+        stand_still(resource, &mut still);
         let still = serde_json::to_vec(&still).map_err(|e| Problem::internal(e.to_string()))?;
         hash(&still)
     };
@@ -145,11 +143,27 @@ pub(crate) fn tag_of(
     body: Map<String, Value>,
 ) -> Result<String, Problem> {
     let mut out = completed(resource, uri, body);
-    for property in resource.clock_like {
-        out.shift_remove(*property);
-    }
+    stand_still(resource, &mut out);
     let bytes = serde_json::to_vec(&out).map_err(|e| Problem::internal(e.to_string()))?;
     Ok(format!("\"{}\"", tag(hash(&bytes))))
+}
+
+/// Takes out what does not count for the tag.
+fn stand_still(resource: &Resource, body: &mut Map<String, Value>) {
+    for path in resource.clock_like {
+        let mut at = &mut *body;
+        let mut path = path.split('/').peekable();
+        while let Some(name) = path.next() {
+            if path.peek().is_none() {
+                at.shift_remove(name);
+                break;
+            }
+            match at.get_mut(name) {
+                Some(Value::Object(below)) => at = below,
+                _ => break,
+            }
+        }
+    }
 }
 
 /// What a resource lacks that the catalog knows: where it stands, its type, where its actions are called.

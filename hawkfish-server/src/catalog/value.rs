@@ -64,7 +64,7 @@ pub struct Resource {
     pub open: &'static [Verb],
     /// Changes with every change of what is shown.
     pub version: Option<Version>,
-    /// Properties that run with the clock and so do not count for the ETag.
+    /// Properties that run with the clock and so do not count for the ETag; one within an object by its path: `Oem/HawkFish/PendingCount`.
     pub clock_like: &'static [&'static str],
     /// Media type of what a GET gives.
     pub media_type: &'static str,
