@@ -25,6 +25,7 @@ pub mod media;
 pub mod outgoing;
 mod run;
 pub mod sessions;
+pub mod subscriptions;
 pub mod systems;
 pub mod tasks;
 pub mod telemetry;

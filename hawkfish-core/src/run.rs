@@ -13,7 +13,9 @@ use crate::app::HawkFish;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::hosts::Host;
-use crate::{due, jobs, manager, media, sessions, systems, tasks, telemetry, update, volumes};
+use crate::{
+    due, jobs, manager, media, sessions, subscriptions, systems, tasks, telemetry, update, volumes,
+};
 
 /// How long what nobody waits for may wait for a commit.
 const SOON: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
@@ -54,6 +56,7 @@ impl HawkFish {
         keep(self.restart_those_off().await);
         keep(self.eject_passing().await);
         keep(self.work_off_due(now).await);
+        self.subscriptions().look_all();
         first.map_or(Ok(()), Err)
     }
 
@@ -111,6 +114,10 @@ impl HawkFish {
         self.inner
             .jobs
             .spawn(async move { hawkfish.keep_soon().await });
+        let hawkfish = self.clone();
+        self.inner
+            .jobs
+            .spawn(async move { hawkfish.keep_delivering().await });
     }
 
     /// Has stored what nobody waits for and no other work took along, until [`HawkFish::close`].
@@ -135,6 +142,15 @@ impl HawkFish {
         }
     }
 
+    /// Has events delivered when there are new ones, until [`HawkFish::close`].
+    async fn keep_delivering(&self) {
+        let closing = &self.inner.closing;
+        let mut watch = self.events().watch();
+        while let Some(Ok(())) = closing.run_until_cancelled(watch.changed()).await {
+            self.subscriptions().look_all();
+        }
+    }
+
     async fn work_off_due(&self, now: Timestamp) -> Result<()> {
         for row in due::take_due(self.store(), now, DUE_AT_ONCE).await? {
             match row.kind.as_str() {
@@ -143,6 +159,9 @@ impl HawkFish {
                 sessions::DUE_SWEEP => self.sessions().on_due(&row).await?,
                 telemetry::DUE_COLLECT => self.on_report_due(&row).await?,
                 jobs::DUE_RUN => self.on_job_due(&row).await?,
+                subscriptions::DUE_RETRY | subscriptions::DUE_HEARTBEAT => {
+                    self.subscriptions().on_due(&row).await?;
+                }
                 // Left by a newer HawkFish: it stays for when that is back.
                 kind => tracing::error!(kind, "due work of a kind that nobody does"),
             }

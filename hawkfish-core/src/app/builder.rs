@@ -5,6 +5,7 @@ use crate::accounts::HashCost;
 use crate::db::settings;
 use crate::events::EventSettings;
 use crate::logs::LogSettings;
+use crate::subscriptions::SubscriptionSettings;
 
 /// What a HawkFish is made of. Without a data directory it keeps everything in memory.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Builder {
     session_limit: usize,
     logs: LogSettings,
     events: EventSettings,
+    subscriptions: SubscriptionSettings,
 }
 
 impl Default for Builder {
@@ -33,6 +35,7 @@ impl Default for Builder {
             session_limit: crate::sessions::LIMIT,
             logs: LogSettings::default(),
             events: EventSettings::default(),
+            subscriptions: SubscriptionSettings::default(),
         }
     }
 }
@@ -108,6 +111,13 @@ impl Builder {
         self
     }
 
+    /// Where events may be sent, how many subscriptions there may be, and what carries.
+    #[must_use]
+    pub fn subscriptions(mut self, subscriptions: SubscriptionSettings) -> Self {
+        self.subscriptions = subscriptions;
+        self
+    }
+
     /// Opens the store, recalls what was there, asks the hosts, and takes up what a crash interrupted.
     ///
     /// # Errors
@@ -123,6 +133,7 @@ impl Builder {
             session_limit,
             logs,
             events,
+            subscriptions,
         } = self;
         if let Some(dir) = &data_dir {
             make_dirs(dir)?;
@@ -144,6 +155,14 @@ impl Builder {
         let tasks = Tasks::open(&store, Arc::clone(&clock)).await?;
         let telemetry = Telemetry::open(&store, Arc::clone(&clock)).await?;
         let scheduled = Jobs::open(&store, Arc::clone(&clock)).await?;
+        let subscriptions = Room::open(
+            &store,
+            &clock,
+            subscriptions,
+            &media.policy,
+            &media.authorities,
+        )
+        .await?;
         let authorities = Authorities::open(&store).await?;
         let managers = Managers::open(&store).await?;
         let cache = data_dir.map_or_else(PathBuf::new, |d| d.join("media"));
@@ -161,6 +180,7 @@ impl Builder {
                 tasks,
                 telemetry,
                 scheduled,
+                subscriptions,
                 inventory: Inventory::default(),
                 hosts,
                 media: Arc::new(Media::new(media, cache)),

@@ -22,6 +22,7 @@ use crate::jobs::Jobs;
 use crate::manager::Managers;
 use crate::media::{Authorities, Media, MediaSettings};
 use crate::sessions::Sessions;
+use crate::subscriptions::Room;
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
 
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: Tasks,
     pub(crate) telemetry: Telemetry,
     pub(crate) scheduled: Jobs,
+    pub(crate) subscriptions: Room,
     pub(crate) inventory: Inventory,
     pub(crate) hosts: BTreeMap<HostId, Arc<Host>>,
     pub(crate) media: Arc<Media>,
@@ -161,8 +163,10 @@ impl HawkFish {
     /// A failing store.
     pub async fn close(&self) -> Result<()> {
         self.inner.closing.cancel();
+        self.inner.subscriptions.close_streams();
         self.inner.jobs.close();
         self.inner.jobs.wait().await;
+        self.subscriptions().flush().await?;
         self.inner.sessions.flush().await?;
         for host in self.inner.hosts.values() {
             host.backend.close().await;

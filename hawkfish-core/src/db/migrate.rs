@@ -30,6 +30,7 @@ list! {
     160 "0160_update",
     170 "0170_jobs",
     200 "0200_events",
+    210 "0210_subscriptions",
     220 "0220_subtasks",
     230 "0230_later",
 }

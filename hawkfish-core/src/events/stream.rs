@@ -20,7 +20,7 @@ pub struct Told {
 }
 
 impl Told {
-    pub(super) fn new(happened: Happened) -> Self {
+    pub(crate) fn new(happened: Happened) -> Self {
         Self {
             happened,
             record: OnceLock::new(),
@@ -86,9 +86,11 @@ impl Stream {
     pub(super) fn set_telling(&self, telling: Arc<dyn Telling>) {
         // One service speaks for a store; a second one, such as a test's, speaks the same words.
         let _ = self.telling.set(telling);
+        // What waited for words can be told now.
+        self.last.send_modify(|_| ());
     }
 
-    pub(super) fn telling(&self) -> Option<&Arc<dyn Telling>> {
+    pub(crate) fn telling(&self) -> Option<&Arc<dyn Telling>> {
         self.telling.get()
     }
 

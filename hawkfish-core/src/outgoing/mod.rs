@@ -1,6 +1,6 @@
 //! Which addresses HawkFish may talk to on somebody's behalf, and the one HTTP client that obeys.
 //!
-//! A URL that a caller sends (an image now, a webhook later) must not become a way into the host or its cloud: loopback, link-local (the
+//! A URL that a caller sends (of an image, of a webhook) must not become a way into the host or its cloud: loopback, link-local (the
 //! metadata services of clouds), unspecified, multicast and reserved addresses are refused unless the operator allows them. Private networks
 //! are where BMCs and image servers live, so they are allowed unless the operator denies them. The check is made on the very
 //! addresses that are then connected to, for each redirect anew, so a name that changes its mind gains nothing.
@@ -91,6 +91,24 @@ impl Policy {
         }
     }
 
+    /// A client for sending: it connects only where this policy allows, follows no redirect, uses no proxy, and speaks HTTP/1.1, where one connection carries
+    /// one request at a time. How long it may take is the caller's to say.
+    ///
+    /// # Errors
+    /// `Internal` when the TLS set-up fails.
+    pub fn poster(self: &Arc<Self>, tls: &Tls) -> Result<reqwest::Client> {
+        let builder = self
+            .builder(tls)?
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_secs(10))
+            // Many servers end a connection that was idle for 5 s: a request that meets that end is lost.
+            .pool_idle_timeout(Duration::from_secs(3))
+            .pool_max_idle_per_host(8);
+        built(builder)
+    }
+
     /// A client that connects only where this policy allows, follows at most five redirects (each checked), and uses no proxy.
     ///
     /// # Errors
@@ -106,15 +124,21 @@ impl Policy {
                 Err(error) => attempt.error(error),
             }
         });
+        let builder = self
+            .builder(tls)?
+            .redirect(redirect)
+            .connect_timeout(Duration::from_secs(15))
+            .read_timeout(Duration::from_secs(30));
+        built(builder)
+    }
+
+    fn builder(self: &Arc<Self>, tls: &Tls) -> Result<reqwest::ClientBuilder> {
         let mut builder = reqwest::Client::builder()
             .dns_resolver(Arc::new(GuardedResolver {
                 policy: Arc::clone(self),
             }))
-            .redirect(redirect)
             .no_proxy()
             .referer(false)
-            .connect_timeout(Duration::from_secs(15))
-            .read_timeout(Duration::from_secs(30))
             .user_agent(concat!("HawkFish/", env!("CARGO_PKG_VERSION")))
             .danger_accept_invalid_certs(!tls.verify);
         for authority in &tls.authorities {
@@ -125,10 +149,14 @@ impl Policy {
                 builder = builder.add_root_certificate(certificate);
             }
         }
-        builder
-            .build()
-            .map_err(|e| Error::internal("The HTTP client could not be set up.").caused_by(e))
+        Ok(builder)
     }
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
+    builder
+        .build()
+        .map_err(|e| Error::internal("The HTTP client could not be set up.").caused_by(e))
 }
 
 /// How the other side proves who it is.
