@@ -28,8 +28,10 @@ use crate::app::HawkFish;
 use crate::backend::Power;
 use crate::ctx::Ctx;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
+use crate::events::{Room, Subject, UpdateStep};
 use crate::id::{SystemId, TaskId};
 use crate::inventory::System;
+use crate::logs::What;
 use crate::media::{Stored, fetch};
 use crate::outgoing::{self, Tls};
 use crate::systems::ResetType;
@@ -247,8 +249,15 @@ impl HawkFish {
             Some(found) => found,
             None => {
                 handle.progress(5, Some("The image is being fetched."));
-                let firmware = self.fetch_firmware(handle, &job, source).await?;
-                let found = self.meant(ctx, &job, &firmware)?;
+                let fetched = self.fetch_firmware(handle, &job, source).await;
+                let meant = fetched.and_then(|firmware| self.meant(ctx, &job, &firmware));
+                let found = match meant {
+                    Ok(found) => found,
+                    Err(error) => {
+                        self.tell_refused(&job, &error).await?;
+                        return Err(error);
+                    }
+                };
                 job.found = Some(found.clone());
                 handle.set_payload(serde_json::to_value(&job)?).await?;
                 found
@@ -257,13 +266,33 @@ impl HawkFish {
         handle.progress(30, Some("The image is sound and fits."));
         let parts = self.update_parts(handle, &found).await?;
         for target in &found.systems {
+            let step = match self.has(&target.id, &found.version) {
+                true => UpdateStep::SameVersion,
+                false => UpdateStep::TargetFound,
+            };
+            self.tell_step(target, &found, step).await?;
+        }
+        // What has that firmware already needs nothing but that nothing else is laid ready.
+        let fresh = |target: &&Target| !self.has(&target.id, &found.version);
+        let fresh: Vec<&Target> = found.systems.iter().filter(fresh).collect();
+        for target in &found.systems {
+            let is_fresh = fresh.iter().any(|other| other.id == target.id);
             let _guard = self.lock(&target.id).await;
             let system = self.system(&Ctx::service(), &target.id)?;
             let host = self.host(&system.host)?;
-            let machine = host
-                .backend
-                .lay_firmware(system.machine.key, &found.version)
-                .await?;
+            if is_fresh {
+                let step = UpdateStep::Transferring;
+                self.tell_step(target, &found, step).await?;
+            }
+            let laid = host.backend.lay_firmware(system.machine.key, &found.version);
+            let machine = match laid.await {
+                Ok(machine) => machine,
+                Err(error) => {
+                    let step = UpdateStep::TransferFailed;
+                    self.tell_step(target, &found, step).await?;
+                    return Err(error);
+                }
+            };
             self.saw(&host, machine).await?;
             if let Some(part) = parts.get(&target.id) {
                 part.progress(50, Some("The image is laid ready."));
@@ -276,9 +305,19 @@ impl HawkFish {
             }
             let system = self.system(&Ctx::service(), &target.id)?;
             if system.machine.power != Power::Off {
-                self.reset(&Ctx::service(), &target.id, ResetType::ForceRestart)
-                    .await?;
+                self.tell_step(target, &found, UpdateStep::Applying).await?;
+                let ctx = Ctx::service();
+                let reset = self.reset(&ctx, &target.id, ResetType::ForceRestart);
+                if let Err(error) = reset.await {
+                    let step = UpdateStep::ApplyFailed;
+                    self.tell_step(target, &found, step).await?;
+                    return Err(error);
+                }
             }
+        }
+        for target in fresh.iter().filter(|t| !self.has(&t.id, &found.version)) {
+            let step = UpdateStep::AwaitsStart;
+            self.tell_step(target, &found, step).await?;
         }
         let waiting = found
             .systems
@@ -293,6 +332,15 @@ impl HawkFish {
             let is_over = || gone().is_err() || self.has(&target.id, &found.version);
             self.inner.inventory.until(is_over).await;
             let result = gone().map(drop);
+            let is_fresh = fresh.iter().any(|other| other.id == target.id);
+            match &result {
+                Ok(()) if is_fresh => self.tell_step(target, &found, UpdateStep::Done).await?,
+                Ok(()) => {}
+                Err(_) => {
+                    let step = UpdateStep::ApplyFailed;
+                    self.tell_step(target, &found, step).await?;
+                }
+            }
             if result.is_err() {
                 handle.warn("A system went away before its firmware was updated.");
             }
@@ -308,6 +356,28 @@ impl HawkFish {
             "firmware was updated"
         );
         Ok(())
+    }
+
+    /// Tells how far the update of a system is.
+    async fn tell_step(&self, target: &Target, found: &Found, step: UpdateStep) -> Result<()> {
+        let image = found.version.clone();
+        let about = Subject::Firmware(target.id.clone());
+        self.tell(about, What::Update { step, image }).await
+    }
+
+    /// Tells that an image is not taken.
+    async fn tell_refused(&self, job: &Job, error: &Error) -> Result<()> {
+        let step = match error.kind() {
+            ErrorKind::Invalid {
+                reason: Invalid::NotInList,
+                ..
+            } => UpdateStep::NoTarget,
+            ErrorKind::Invalid { .. } => UpdateStep::VerificationFailed,
+            _ => UpdateStep::TransferFailed,
+        };
+        let image = job.url.clone().unwrap_or_default();
+        let about = Subject::Room(Room::Updates);
+        self.tell(about, What::Update { step, image }).await
     }
 
     /// An update of several systems has a part for each, which is begun by this.
@@ -418,7 +488,8 @@ impl HawkFish {
         };
         if systems.is_empty() || !systems.iter().all(|s| fits(s)) {
             return Err(
-                broken("The image is not for these systems.").with("target", &firmware.target)
+                refused("image", Invalid::NotInList, "The image is not for these systems.")
+                    .with("target", &firmware.target)
             );
         }
         Ok(Found {
@@ -435,14 +506,16 @@ impl HawkFish {
 }
 
 fn broken(why: &'static str) -> Error {
-    Error::new(
-        ErrorKind::Invalid {
-            property: "/UpdateFile".into(),
-            value: "image".to_owned(),
-            reason: Invalid::Format,
-        },
-        why,
-    )
+    refused("image", Invalid::Format, why)
+}
+
+fn refused(value: &str, reason: Invalid, why: &'static str) -> Error {
+    let kind = ErrorKind::Invalid {
+        property: "/UpdateFile".into(),
+        value: value.to_owned(),
+        reason,
+    };
+    Error::new(kind, why)
 }
 
 /// Reads an image.

@@ -1,7 +1,9 @@
 //! The certificate service: asks for certificates and puts them to use.
 
 use hawkfish_core::error::{Error, Invalid};
+use hawkfish_core::events::Subject;
 use hawkfish_core::id::SystemId;
+use hawkfish_core::logs::What;
 use hawkfish_core::media::Authority;
 use hawkfish_redfish::model::OdataId;
 use hawkfish_redfish::model::certificate::{CertificateType, KeyUsage};
@@ -118,13 +120,15 @@ fn identity(rq: &Rq) -> Result<Arc<Identity>, Problem> {
 /// Whether the URI is that of the certificate of a manager that the caller may see, with `tail` cut off.
 fn is_https(rq: &Rq, uri: &str, tail: &str) -> bool {
     let uri = uri.trim_end_matches('/');
-    let system = uri
-        .strip_prefix("/redfish/v1/Managers/")
-        .and_then(|rest| rest.split('/').next())
-        .and_then(|id| SystemId::parse(id).ok());
-    system.is_some_and(|id| {
+    manager_of(uri).is_some_and(|id| {
         rq.hf.system(&rq.ctx, &id).is_ok() && https_uri(&id).strip_suffix(tail) == Some(uri)
     })
+}
+
+/// The manager below which something stands.
+fn manager_of(uri: &str) -> Option<SystemId> {
+    let rest = uri.strip_prefix("/redfish/v1/Managers/")?;
+    SystemId::parse(rest.split('/').next()?).ok()
 }
 
 async fn generate(rq: &Rq) -> Result<Outcome, Problem> {
@@ -202,5 +206,9 @@ async fn replace(rq: &Rq) -> Result<Outcome, Problem> {
     identity
         .install(params.certificate_string, may_be_chain, rq.hf.clock().now())
         .await?;
+    if let Some(manager) = manager_of(&uri) {
+        let about = Subject::Certificate(manager);
+        rq.hf.tell(about, What::Changed).await?;
+    }
     Ok(Outcome::Done)
 }

@@ -1,6 +1,8 @@
 //! What a manager speaks on its network: where, and whether.
 
+use hawkfish_core::events::Subject;
 use hawkfish_core::inventory::System;
+use hawkfish_core::logs::What;
 use hawkfish_core::manager::ntp;
 use hawkfish_core::manager::{ManagerChange, interfaces};
 use hawkfish_redfish::model::manager_network_protocol::{
@@ -109,8 +111,12 @@ async fn change(rq: &Rq) -> Result<Outcome, Problem> {
         rq.hf.update_manager(&rq.ctx, &id, change).await?;
     }
     if let (Some(on), Some(known)) = (switch, rq.service.reach().ssdp) {
+        let is_other = known.is_on() != on;
         let kept = known.turn(on).await;
         kept.map_err(|error| Problem::internal(format!("not kept: {error}")))?;
+        if is_other {
+            rq.hf.tell(Subject::Network(id), What::Changed).await?;
+        }
     }
     Ok(Outcome::Done)
 }
