@@ -421,7 +421,7 @@ impl Resolver<'_> {
             self.ir.types[at].annotations = vec![ty];
         } else if matches!(role, Role::Entity | Role::Collection) {
             self.ir.types[at].annotations = self.annotations(&full);
-        } else if role == Role::Complex && self.is_referenceable(&full) {
+        } else if role == Role::Complex && self.is_referenceable(&full) && !self.is_sent(&full) {
             // What stands inside a resource and can be pointed to says where it is.
             let required = Flags::default().with(Flags::REQUIRED, true);
             self.ir.types[at].annotations = vec![property("@odata.id", Kind::Uri, required, false)];
@@ -436,17 +436,27 @@ impl Resolver<'_> {
         chain.len() > 1 && chain.iter().any(is_root)
     }
 
-    /// The annotations that identify a resource. Only what has a URI of its own must tell it: a
-    /// message registry, for one, is a file that may lie anywhere.
-    fn annotations(&mut self, full: &str) -> Vec<Property> {
+    /// Whether it stands inside of what has no URI of its own, such as an event.
+    fn is_sent(&mut self, full: &str) -> bool {
+        let schema = schema_of(full);
+        let whole = self.csdl.newest(&format!("{schema}.{schema}"));
+        !self.is_referenceable(&whole) && !self.is_addressed(&whole)
+    }
+
+    fn is_addressed(&mut self, full: &str) -> bool {
         let chain = self.csdl.chain(full);
         let mut annotated = |base: &String| {
             let def = self.csdl.ty(base).expect("the chain holds types");
             def.annotations.has("Redfish.Uris")
         };
-        let addressed = chain.iter().any(&mut annotated);
+        chain.iter().any(&mut annotated)
+    }
+
+    /// The annotations that identify a resource. Only what has a URI of its own must tell it: a
+    /// message registry, for one, is a file that may lie anywhere.
+    fn annotations(&mut self, full: &str) -> Vec<Property> {
         let required = Flags::default().with(Flags::REQUIRED, true);
-        let id = if addressed {
+        let id = if self.is_addressed(full) {
             required
         } else {
             Flags::default()

@@ -1,6 +1,6 @@
 //! Message registries: DMTF's by where they are published, our own as a whole.
 
-use hawkfish_redfish::message::{BASE_VERSION, HAWKFISH_VERSION, hawkfish_registry};
+use hawkfish_redfish::message::{REGISTRIES, hawkfish_registry};
 use hawkfish_redfish::model::message_registry_file::{Location, MessageRegistryFile};
 use serde_json::Value;
 
@@ -40,30 +40,13 @@ pub const HAWKFISH: Resource = Resource {
     ..Resource::NONE
 };
 
-/// A registry that our messages come from.
-struct Registry {
-    id: &'static str,
-    version: &'static str,
-}
-
-const REGISTRIES: &[Registry] = &[
-    Registry {
-        id: "Base",
-        version: BASE_VERSION,
-    },
-    Registry {
-        id: "HawkFish",
-        version: HAWKFISH_VERSION,
-    },
-];
-
 async fn list(rq: &Rq) -> Result<Content, Problem> {
     Ok(Content::collection(
         rq,
         "Registries",
         REGISTRIES
             .iter()
-            .map(|registry| registry.id.to_owned())
+            .map(|registry| registry.prefix.to_owned())
             .chain(attribute_registry::all(rq).into_keys()),
     ))
 }
@@ -73,11 +56,11 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     if let Some(file) = attribute_registry::file(rq, wanted) {
         return Content::of(&file);
     }
-    let Some(registry) = REGISTRIES.iter().find(|registry| registry.id == wanted) else {
+    let Some(registry) = REGISTRIES.iter().find(|registry| registry.prefix == wanted) else {
         return Err(Problem::missing(rq.uri()));
     };
-    let ours = registry.id == "HawkFish";
-    let (id, version) = (registry.id, registry.version);
+    let ours = registry.prefix == "HawkFish";
+    let (id, version, release) = (registry.prefix, registry.version, registry.release);
     Content::of(&MessageRegistryFile {
         id: id.into(),
         name: format!("{id} Message Registry File"),
@@ -87,7 +70,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
             language: Some("en".into()),
             uri: ours.then(|| DOCUMENT.into()),
             publication_uri: (!ours)
-                .then(|| format!("https://redfish.dmtf.org/registries/{id}.{version}.0.json")),
+                .then(|| format!("https://redfish.dmtf.org/registries/{id}.{release}.json")),
             ..Location::default()
         }]),
         ..MessageRegistryFile::default()
