@@ -7,6 +7,7 @@ pub mod app;
 pub mod assemble;
 pub mod banner;
 pub mod catalog;
+pub mod events;
 pub mod layers;
 pub mod problem;
 pub mod redirect;

@@ -17,7 +17,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
@@ -41,6 +41,17 @@ const HEAD_BYTES: usize = 64 * 1024;
 pub struct Bounds {
     /// Most connections at a time; others wait.
     pub max_connections: usize,
+}
+
+/// Ends a connection, whatever it is at. The socket puts it into the extensions of each request.
+#[derive(Clone, Debug, Default)]
+pub struct Hangup(Arc<Notify>);
+
+impl Hangup {
+    /// Ends it now.
+    pub fn now(&self) {
+        self.0.notify_one();
+    }
 }
 
 /// Serves `app` on `listener` until `stop` is done, then lets the requests under way come to their end.
@@ -80,11 +91,19 @@ pub async fn serve(
             }
         };
         let (app, acceptor) = (app.clone(), acceptor.clone());
+        let hangup = Hangup::default();
         let (server, watcher) = (server.clone(), graceful.watcher());
         let closing = closing.clone();
         tokio::spawn(async move {
-            let served = connection(app, stream, client, acceptor, &server, watcher, closing);
-            if let Err(error) = served.await {
+            let cut = hangup.clone();
+            let served = connection(
+                app, stream, client, acceptor, &server, watcher, closing, hangup,
+            );
+            let served = tokio::select! {
+                served = served => served,
+                () = cut.0.notified() => Err("it was cut".into()),
+            };
+            if let Err(error) = served {
                 tracing::debug!(%client, %error, "a connection ended badly");
             }
             drop(place);
@@ -92,6 +111,8 @@ pub async fn serve(
     }
     drop(listener);
     drop(open);
+    // They would go on for ever.
+    app.end_streams();
     if tokio::time::timeout(DRAIN_TIME, graceful.shutdown())
         .await
         .is_err()
@@ -125,6 +146,7 @@ async fn connection(
     server: &auto::Builder<TokioExecutor>,
     watcher: hyper_util::server::graceful::Watcher,
     mut closing: watch::Receiver<()>,
+    hangup: Hangup,
 ) -> Result<(), axum::BoxError> {
     stream.set_nodelay(true)?;
     let peer = Peer {
@@ -132,7 +154,7 @@ async fn connection(
         tls: acceptor.is_some(),
     };
     let Some(acceptor) = acceptor else {
-        let (stream, service) = speaking(app, stream, peer, None);
+        let (stream, service) = speaking(app, stream, peer, None, hangup);
         let serving = server.serve_connection(TokioIo::new(stream), service);
         return watcher.watch(serving.into_owned()).await;
     };
@@ -155,7 +177,7 @@ async fn connection(
         None => Ok(()),
         Some(stream) => {
             let certified = certified(&app, &stream);
-            let (stream, service) = speaking(app, stream, peer, certified);
+            let (stream, service) = speaking(app, stream, peer, certified, hangup);
             let serving = server.serve_connection(TokioIo::new(stream), service);
             watcher.watch(serving.into_owned()).await
         }
@@ -168,6 +190,7 @@ fn speaking<S>(
     stream: S,
     peer: Peer,
     certified: Option<Certified>,
+    hangup: Hangup,
 ) -> (
     Shaped<S>,
     TowerToHyperService<
@@ -185,6 +208,7 @@ fn speaking<S>(
     let service = app.map_request(move |mut request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(hangup.clone());
         if let Some(certified) = &certified {
             request.extensions_mut().insert(certified.clone());
         }

@@ -18,7 +18,7 @@ use http::{HeaderValue, Method, Response, StatusCode, Uri};
 
 /// Headers that a page may send.
 const SENT: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, if-match, if-none-match, odata-version, x-auth-token",
+    "authorization, content-type, if-match, if-none-match, last-event-id, odata-version, x-auth-token",
 );
 /// Headers that a page may read, besides those that every page may.
 const READ: HeaderValue = HeaderValue::from_static(

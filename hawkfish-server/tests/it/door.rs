@@ -11,12 +11,15 @@ use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::entropy::SeededEntropy;
 use hawkfish_core::id::HostId;
+use hawkfish_core::subscriptions::SubscriptionSettings;
 use hawkfish_server::app::Reach;
 use hawkfish_server::settings::TlsChoice;
 use hawkfish_server::{App, HawkFish, Options, tls};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+
+use crate::post::Post;
 
 pub(crate) const ADMIN: (&str, &str) = ("admin", "correct horse");
 pub(crate) const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
@@ -30,6 +33,8 @@ pub(crate) struct Door {
     pub(crate) clock: Arc<ManualClock>,
     /// The simulated machines.
     pub(crate) rack: Arc<SimBackend>,
+    /// What carries events to destinations.
+    pub(crate) post: Arc<Post>,
 }
 
 /// An answer.
@@ -55,6 +60,16 @@ impl Door {
     }
 
     pub(crate) async fn open_with(options: Options) -> Self {
+        Self::open_for(options, SubscriptionSettings::default().most).await
+    }
+
+    /// One that takes only so many subscriptions.
+    pub(crate) async fn open_with_subscriptions(most: usize) -> Self {
+        Self::open_for(Options::default(), most).await
+    }
+
+    async fn open_for(options: Options, subscriptions: usize) -> Self {
+        let post = Arc::new(Post::default());
         let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let rack = SimSettings {
             systems: 2,
@@ -66,6 +81,11 @@ impl Door {
             .entropy(Arc::new(SeededEntropy::new(7, "door")))
             .hash_cost(HashCost::LEAST)
             .session_limit(20)
+            .subscriptions(SubscriptionSettings {
+                most: subscriptions,
+                courier: Some(post.clone()),
+                ..SubscriptionSettings::default()
+            })
             .host(HostId::parse("sim").unwrap(), rack.clone())
             .in_memory()
             .start()
@@ -73,7 +93,12 @@ impl Door {
             .unwrap();
         hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
         let app = App::new(hf, options);
-        Self { app, clock, rack }
+        Self {
+            app,
+            clock,
+            rack,
+            post,
+        }
     }
 
     /// Has the service be like one that listens and is used: with a certificate of its own, and that of an authority in a slot.
@@ -191,7 +216,13 @@ impl Sending<'_> {
         let told = format!("{} {}", request.method(), request.uri());
         let response = self.door.app.answer(request).await;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
+        let kind = parts.headers.get("content-type");
+        let bytes = if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+            // It would not end.
+            Bytes::new()
+        } else {
+            body.collect().await.unwrap().to_bytes()
+        };
         let answer = Answer {
             status: parts.status,
             headers: parts.headers,

@@ -1,0 +1,745 @@
+//! Server-sent events: what a stream carries, where it begins again, what ends it, and that nobody who is slow harms anybody else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use futures::future::join_all;
+use hawkfish_core::accounts::HashCost;
+use hawkfish_core::backend::sim::{SimBackend, SimSettings};
+use hawkfish_core::clock::ManualClock;
+use hawkfish_core::ctx::Ctx;
+use hawkfish_core::entropy::SeededEntropy;
+use hawkfish_core::events::{EventSettings, TestEvent};
+use hawkfish_core::id::HostId;
+use hawkfish_redfish::validate;
+use hawkfish_server::serve::{Bounds, serve};
+use hawkfish_server::{App, HawkFish, Options};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use crate::door::{ADMIN, Door, SESSIONS, password};
+use crate::listening::Listening;
+
+pub(crate) const SSE: &str = "/redfish/v1/EventService/SSE";
+const SUBSCRIPTIONS: &str = "/redfish/v1/EventService/Subscriptions";
+/// Longer than anything takes here.
+const LIMIT: Duration = Duration::from_secs(20);
+/// How long it is watched that nothing comes.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// A message of a stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) id: Option<u64>,
+    pub(crate) data: Option<Value>,
+    pub(crate) retry: Option<u64>,
+}
+
+impl Message {
+    /// The fields of a message, as the HTML standard has a client read them.
+    fn of(text: &str) -> Self {
+        let mut message = Self::default();
+        for line in text.lines().filter(|line| !line.starts_with(':')) {
+            let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+            match name {
+                "id" => message.id = Some(value.parse().expect("a number")),
+                "retry" => message.retry = Some(value.parse().expect("a number")),
+                "data" => {
+                    assert_eq!(message.data, None, "more than one line: {text}");
+                    message.data = Some(serde_json::from_str(value).expect("JSON"));
+                }
+                other => panic!("an unknown field {other}: {text}"),
+            }
+        }
+        message
+    }
+
+    /// The key of the message of its one event.
+    pub(crate) fn key(&self) -> &str {
+        let id = self.event()["MessageId"].as_str().expect("a message");
+        id.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// Its one event.
+    pub(crate) fn event(&self) -> &Value {
+        let data = self.data.as_ref().expect("data");
+        let events = data["Events"].as_array().expect("events");
+        assert_eq!((events.len(), &data["Events@odata.count"]), (1, &json!(1)));
+        &events[0]
+    }
+}
+
+/// Messages out of bytes as they come.
+#[derive(Debug, Default)]
+pub(crate) struct Messages {
+    text: String,
+}
+
+impl Messages {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.text
+            .push_str(std::str::from_utf8(bytes).expect("whole characters"));
+    }
+
+    /// The next one that is all there; comments are none.
+    pub(crate) fn next(&mut self) -> Option<Message> {
+        loop {
+            let (one, rest) = self.text.split_once("\n\n")?;
+            let message = Message::of(one);
+            self.text = rest.to_owned();
+            if message != Message::default() {
+                return Some(message);
+            }
+        }
+    }
+}
+
+/// A stream, read without a socket.
+struct Reader {
+    body: Body,
+    messages: Messages,
+}
+
+impl Reader {
+    /// What comes next; `None` at the end.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            if let Some(message) = self.messages.next() {
+                return Some(message);
+            }
+            let frame = tokio::time::timeout(LIMIT, self.body.frame()).await;
+            let frame = frame.expect("in time")?.expect("a frame");
+            self.messages.add(frame.data_ref().expect("data"));
+        }
+    }
+
+    /// The next event.
+    async fn event(&mut self) -> Message {
+        self.next().await.expect("not the end")
+    }
+
+    /// Events up to one of that number.
+    async fn through(&mut self, last: u64) -> Vec<Message> {
+        let mut all: Vec<Message> = Vec::new();
+        while all.last().is_none_or(|message| message.id < Some(last)) {
+            all.push(self.event().await);
+        }
+        all
+    }
+
+    /// That nothing comes for a while.
+    async fn is_quiet(&mut self) {
+        assert_eq!(self.messages.next(), None);
+        let frame = tokio::time::timeout(QUIET, self.body.frame()).await;
+        assert!(frame.is_err(), "{frame:?}");
+    }
+
+    /// That it ends, whatever else comes before.
+    async fn ends(mut self) {
+        while self.next().await.is_some() {}
+    }
+}
+
+impl Door {
+    async fn ask(&self, uri: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let mut request = Request::builder().uri(uri);
+        if !headers
+            .iter()
+            .any(|(name, _)| *name == "x-auth-token" || *name == "authorization")
+        {
+            request = request.header("authorization", admin());
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.app.answer(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Opens a stream, whose first message is checked and gives the number that it begins after.
+    async fn listen(&self, uri: &str, headers: &[(&str, &str)]) -> (Reader, u64) {
+        let response = self.ask(uri, headers).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let mut reader = Reader {
+            body: response.into_body(),
+            messages: Messages::default(),
+        };
+        let first = reader.event().await;
+        assert_eq!((first.data, first.retry), (None, Some(2000)));
+        (reader, first.id.expect("a number"))
+    }
+
+    /// Has that many events happen, and gives the number of the last.
+    async fn happen(&self, count: usize) -> u64 {
+        let hf = self.app.hawkfish();
+        let (ctx, subscriptions) = (Ctx::service(), hf.subscriptions());
+        for _ in 0..count.div_ceil(500) {
+            let tests = (0..count.min(500)).map(|_| subscriptions.submit_test(&ctx, test("")));
+            for done in join_all(tests).await {
+                done.unwrap();
+            }
+        }
+        hf.events().last()
+    }
+
+    async fn open_streams(&self) -> Vec<String> {
+        let all = self.read(SUBSCRIPTIONS).await;
+        let members = all.body["Members"].as_array().unwrap();
+        let uri = |member: &Value| member["@odata.id"].as_str().unwrap().to_owned();
+        members.iter().map(uri).collect()
+    }
+
+    /// Waits until so many streams are shown.
+    async fn shows_streams(&self, count: usize) {
+        let end = tokio::time::Instant::now() + LIMIT;
+        while self.open_streams().await.len() != count {
+            assert!(
+                tokio::time::Instant::now() < end,
+                "{:?}",
+                self.open_streams().await
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+fn admin() -> String {
+    use base64::Engine as _;
+    let text = format!("{}:{}", ADMIN.0, ADMIN.1);
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(text)
+    )
+}
+
+fn test(message: &str) -> TestEvent {
+    TestEvent {
+        message: (!message.is_empty()).then(|| message.to_owned()),
+        ..TestEvent::default()
+    }
+}
+
+fn ids(messages: &[Message]) -> Vec<u64> {
+    messages.iter().filter_map(|message| message.id).collect()
+}
+
+/// A service that keeps few events.
+async fn forgetful(kept: u64, in_memory: usize) -> Door {
+    let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    let rack = SimSettings {
+        systems: 2,
+        ..SimSettings::default()
+    };
+    let rack = SimBackend::new(rack, clock.clone());
+    let hf = HawkFish::builder()
+        .clock(clock.clone())
+        .entropy(Arc::new(SeededEntropy::new(7, "door")))
+        .hash_cost(HashCost::LEAST)
+        .host(HostId::parse("sim").unwrap(), rack.clone())
+        .events(EventSettings { kept, in_memory })
+        .in_memory()
+        .start()
+        .await
+        .unwrap();
+    hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
+    let app = App::new(hf, Options::default());
+    Door { app, clock, rack }
+}
+
+#[tokio::test]
+async fn a_change_goes_at_once_to_who_listens_as_an_event_with_its_number() {
+    let door = Door::open().await;
+    for uri in [SSE, "/events/stream"] {
+        let response = door.ask(uri, &[("accept", "text/event-stream")]).await;
+        assert_eq!(response.status(), 200);
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "text/event-stream; charset=utf-8");
+        assert_eq!(header("cache-control"), "no-cache");
+        assert_eq!(header("x-accel-buffering"), "no");
+        assert!(!response.headers().contains_key("etag"));
+    }
+    let (mut reader, before) = door.listen(SSE, &[]).await;
+    assert_eq!(before, door.app.hawkfish().events().last());
+    let tag = json!({"AssetTag": "rack 7"});
+    let system = door.system(0);
+    let changed = door
+        .send("PATCH", &system)
+        .admin()
+        .json(&tag)
+        .answer()
+        .await;
+    changed.ok();
+    let told = reader.event().await;
+    assert_eq!(told.id, Some(before + 1));
+    let data = told.data.clone().unwrap();
+    assert_eq!(data["Id"], (before + 1).to_string());
+    assert!(
+        data["@odata.type"]
+            .as_str()
+            .unwrap()
+            .starts_with("#Event.v1_")
+    );
+    assert_eq!(validate::response("Event", &data), []);
+    assert_eq!(told.key(), "ResourceChanged");
+    let origin = &told.event()["OriginOfCondition"]["@odata.id"];
+    assert_eq!(origin.as_str(), Some(system.as_str()));
+}
+
+#[tokio::test]
+async fn who_comes_again_with_the_last_number_misses_nothing_and_hears_nothing_twice() {
+    let door = Door::open().await;
+    let (mut reader, before) = door.listen(SSE, &[]).await;
+    let middle = door.happen(7).await;
+    let seen = ids(&reader.through(middle).await);
+    assert_eq!(seen, (before + 1..=middle).collect::<Vec<_>>());
+    drop(reader);
+    let last = door.happen(900).await;
+    let from = (middle - 3).to_string();
+    let (mut reader, after) = door.listen(SSE, &[("last-event-id", &from)]).await;
+    assert_eq!(after, middle - 3);
+    let seen = ids(&reader.through(last).await);
+    assert_eq!(seen, (middle - 2..=last).collect::<Vec<_>>());
+    reader.is_quiet().await;
+    // And it goes on from there.
+    let next = door.happen(1).await;
+    assert_eq!(ids(&reader.through(next).await), [next]);
+}
+
+#[tokio::test]
+async fn who_comes_too_late_is_told_so_and_then_gets_what_is_left() {
+    let door = forgetful(100, 10).await;
+    let early = door.happen(5).await;
+    let last = door.happen(3000).await;
+    let first = door.app.hawkfish().events().first();
+    assert!(first > early + 1, "nothing is gone yet");
+    let from = early.to_string();
+    let (mut reader, _) = door.listen(SSE, &[("last-event-id", &from)]).await;
+    let told = reader.event().await;
+    assert_eq!(
+        (told.id, told.key()),
+        (Some(first - 1), "EventBufferExceeded")
+    );
+    assert_eq!(validate::response("Event", told.data.as_ref().unwrap()), []);
+    let rest = reader.through(last).await;
+    assert_eq!(ids(&rest), (first..=last).collect::<Vec<_>>());
+    assert!(rest.iter().all(|one| one.key() != "EventBufferExceeded"));
+    // Who begins where the store does has lost nothing.
+    let whole = (first - 1).to_string();
+    let (mut reader, _) = door.listen(SSE, &[("last-event-id", &whole)]).await;
+    assert_eq!(reader.event().await.id, Some(first));
+}
+
+#[tokio::test]
+async fn a_number_that_was_never_given_is_told_to_be_a_loss_and_the_stream_goes_on_with_what_is_new()
+ {
+    let door = Door::open().await;
+    let last = door.happen(3).await;
+    for id in ["999999999", "nonsense", "-1", "18446744073709551616"] {
+        let (mut reader, from) = door.listen(SSE, &[("last-event-id", id)]).await;
+        assert_eq!(from, last, "{id}");
+        let told = reader.event().await;
+        assert_eq!((told.id, told.key()), (Some(last), "EventBufferExceeded"));
+        reader.is_quiet().await;
+    }
+    let (mut reader, _) = door.listen(SSE, &[("last-event-id", "999999999")]).await;
+    let next = door.happen(1).await;
+    let heard = reader.through(next).await;
+    assert_eq!(ids(&heard), [last, next]);
+}
+
+#[tokio::test]
+async fn a_filter_lets_through_what_it_says() {
+    let door = Door::open().await;
+    let origin = door.system(1);
+    let filters = [
+        "MessageId eq 'ResourceEvent.1.0.ResourceChanged'".to_owned(),
+        format!("OriginResource eq '{origin}'"),
+        "RegistryPrefix eq ResourceEvent and Severity eq 'OK' and not (ResourceType eq 'Chassis')"
+            .to_owned(),
+        "EventFormatType eq 'MetricReport'".to_owned(),
+    ];
+    let mut readers = Vec::new();
+    for filter in &filters {
+        let uri = format!("{SSE}?$filter={}", filter.replace(' ', "%20"));
+        readers.push(door.listen(&uri, &[]).await.0);
+    }
+    let tag = json!({"AssetTag": "rack 7"});
+    let changed = door
+        .send("PATCH", &door.system(1))
+        .admin()
+        .json(&tag)
+        .answer()
+        .await;
+    changed.ok();
+    let last = door.happen(1).await;
+    for (reader, filter) in readers.iter_mut().zip(&filters).take(3) {
+        let told = reader.event().await;
+        let uri = told.event()["OriginOfCondition"]["@odata.id"].as_str();
+        assert_eq!(
+            (told.key(), uri),
+            ("ResourceChanged", Some(origin.as_str())),
+            "{filter}"
+        );
+        assert!(told.id < Some(last));
+    }
+    readers[3].is_quiet().await;
+    // What is shown of it.
+    let mut shown = Vec::new();
+    for uri in door.open_streams().await {
+        shown.push(door.read(&uri).await.body);
+    }
+    assert_eq!(shown.len(), 4);
+    assert_eq!(shown[1]["OriginResources"][0]["@odata.id"], origin.as_str());
+    assert_eq!(shown[3]["EventFormatType"], "MetricReport");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_of_a_stream_is_refused() {
+    let door = Door::open().await;
+    for (query, key) in [
+        (
+            "$filter=PowerState%20eq%20%27On%27",
+            "QueryParameterValueFormatError",
+        ),
+        (
+            "$filter=MessageId%20gt%20%27A%27",
+            "QueryParameterValueFormatError",
+        ),
+        ("$filter=(MessageId", "QueryParameterValueFormatError"),
+        ("$filter=", "QueryParameterValueFormatError"),
+        ("$expand=.", "QueryNotSupportedOnResource"),
+        ("only", "QueryNotSupportedOnResource"),
+    ] {
+        let answer = door.send("GET", &format!("{SSE}?{query}")).admin();
+        answer.answer().await.refused(400, key);
+    }
+    let answer = door.send("GET", &format!("{SSE}?$count=true")).admin();
+    answer
+        .answer()
+        .await
+        .refused(501, "QueryParameterUnsupported");
+    let json = door
+        .send("GET", SSE)
+        .admin()
+        .header("accept", "application/json");
+    json.answer().await.refused(406, "HeaderInvalid");
+    door.send("GET", SSE)
+        .answer()
+        .await
+        .refused(401, "AccessUnauthorized");
+    for method in ["POST", "PATCH", "DELETE"] {
+        let answer = door.send(method, SSE).admin().json(&json!({}));
+        answer.answer().await.refused(405, "OperationNotAllowed");
+    }
+    let head = door.send("HEAD", SSE).admin().answer().await;
+    assert_eq!(
+        (head.status.as_u16(), head.header("cache-control")),
+        (200, "no-cache")
+    );
+    assert_eq!(door.open_streams().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn nothing_is_packed_and_nothing_waits_for_more_to_come() {
+    let door = Door::open().await;
+    let packers = [
+        ("accept-encoding", "gzip, zstd, br"),
+        ("accept", "text/event-stream"),
+    ];
+    let response = door.ask(SSE, &packers).await;
+    assert!(!response.headers().contains_key("content-encoding"));
+    let mut reader = Reader {
+        body: response.into_body(),
+        messages: Messages::default(),
+    };
+    reader.event().await;
+    let last = door.happen(1).await;
+    assert_eq!(reader.event().await.id, Some(last));
+}
+
+#[tokio::test]
+async fn an_open_stream_is_a_subscription_which_goes_with_it_and_it_with_that() {
+    let door = Door::open().await;
+    let (reader, _) = door.listen(SSE, &[]).await;
+    let (other, _) = door.listen(SSE, &[]).await;
+    let shown = door.open_streams().await;
+    assert_eq!(shown.len(), 2);
+    let one = door.read(&shown[0]).await.body;
+    assert_eq!(
+        (&one["SubscriptionType"], &one["Protocol"]),
+        (&json!("SSE"), &json!("Redfish"))
+    );
+    let another = door.read(&shown[1]).await.body;
+    assert!(
+        one["Context"]
+            .as_str()
+            .is_some_and(|context| !context.is_empty())
+    );
+    assert_ne!(one["Context"], another["Context"]);
+    // It goes with the stream.
+    drop(other);
+    assert_eq!(door.open_streams().await, [shown[0].clone()]);
+    // And the stream with it.
+    let gone = door.send("DELETE", &shown[0]).admin().answer().await;
+    gone.ok();
+    reader.ends().await;
+    assert_eq!(door.open_streams().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_what_lets_its_account_in_but_not_with_a_session() {
+    let door = Door::open().await;
+    let mut ends = Vec::new();
+    for (name, change) in [
+        ("disabled", json!({"Enabled": false})),
+        ("changed", json!({"Password": "another long one"})),
+        ("deleted", Value::Null),
+    ] {
+        let account = door.account(name, "ReadOnly").await;
+        let session = door.log_in(name, &password(name)).await;
+        let token = session.header("x-auth-token").to_owned();
+        let (mut reader, _) = door.listen(SSE, &[("x-auth-token", &token)]).await;
+        // DSP0266: a session that ends takes no connections with it that it opened for other purposes.
+        let closed = door
+            .send("DELETE", session.header("location"))
+            .token(&token);
+        closed.answer().await.ok();
+        let again = door.send("GET", SSE).token(&token).answer().await;
+        assert_eq!(again.status, 401);
+        let last = door.happen(1).await;
+        assert_eq!(reader.through(last).await.last().unwrap().id, Some(last));
+        ends.push((account, change, reader));
+    }
+    for (account, change, mut reader) in ends {
+        reader.body = {
+            let (done, _) = futures::join!(
+                async {
+                    if change.is_null() {
+                        door.send("DELETE", &account).admin().answer().await
+                    } else {
+                        door.send("PATCH", &account)
+                            .admin()
+                            .json(&change)
+                            .answer()
+                            .await
+                    }
+                },
+                async {}
+            );
+            done.ok();
+            reader.body
+        };
+        // What comes next finds that nobody may hear it.
+        door.happen(1).await;
+        reader.ends().await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_event_service_is_off_there_are_no_streams() {
+    let door = Door::open().await;
+    let (reader, _) = door.listen(SSE, &[]).await;
+    let service = "/redfish/v1/EventService";
+    let off = json!({"ServiceEnabled": false});
+    door.send("PATCH", service)
+        .admin()
+        .json(&off)
+        .answer()
+        .await
+        .ok();
+    reader.ends().await;
+    let refused = door.send("GET", SSE).admin().answer().await;
+    assert!(
+        refused.status.is_client_error() || refused.status.is_server_error(),
+        "{refused:?}"
+    );
+    let on = json!({"ServiceEnabled": true});
+    door.send("PATCH", service)
+        .admin()
+        .json(&on)
+        .answer()
+        .await
+        .ok();
+    door.listen(SSE, &[]).await;
+}
+
+#[tokio::test]
+async fn who_stops_for_ten_thousand_events_gets_all_of_them_in_order_and_harms_nobody() {
+    let door = forgetful(100_000, 500).await;
+    let (mut slow, before) = door.listen(SSE, &[]).await;
+    let (mut quick, _) = door.listen(SSE, &[]).await;
+    let mut at = before;
+    for _ in 0..20 {
+        let last = door.happen(500).await;
+        let seen = ids(&quick.through(last).await);
+        assert_eq!(seen, (at + 1..=last).collect::<Vec<_>>());
+        at = last;
+    }
+    assert!(at - before >= 10_000);
+    let seen = ids(&slow.through(at).await);
+    assert_eq!(seen, (before + 1..=at).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn reports_come_to_who_asks_for_them_and_to_nobody_else() {
+    let door = Door::open().await;
+    let reports = format!("{SSE}?$filter=EventFormatType%20eq%20%27MetricReport%27");
+    let (mut reports, _) = door.listen(&reports, &[]).await;
+    let (mut events, _) = door.listen(SSE, &[]).await;
+    let definition = json!({
+        "Id": "often",
+        "MetricReportDefinitionType": "Periodic",
+        "Schedule": {"RecurrenceInterval": "PT60S"},
+        "ReportActions": ["RedfishEvent", "LogToMetricReportsCollection"],
+        "MetricProperties": [format!("{}#/PowerState", door.system(0))],
+    });
+    let definitions = "/redfish/v1/TelemetryService/MetricReportDefinitions";
+    let made = door
+        .send("POST", definitions)
+        .admin()
+        .json(&definition)
+        .answer()
+        .await;
+    assert_eq!(made.status, 201, "{made:?}");
+    door.clock.advance(jiff::SignedDuration::from_secs(61));
+    door.app.hawkfish().tick().await.unwrap();
+    let report = reports.event().await.data.unwrap();
+    let kind = report["@odata.type"].as_str().unwrap();
+    assert!(kind.starts_with("#MetricReport.v1_"), "{kind}");
+    let last = door.happen(1).await;
+    for told in events.through(last).await {
+        assert!(told.data.unwrap()["Events"].is_array());
+    }
+}
+
+/// A service on a socket without TLS.
+struct Plain {
+    door: Door,
+    address: std::net::SocketAddr,
+    stop: oneshot::Sender<()>,
+    done: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Plain {
+    async fn start(door: Door) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let bounds = Bounds {
+            max_connections: 20,
+        };
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let done = tokio::spawn(serve(door.app.clone(), listener, None, bounds, stopped));
+        Self {
+            door,
+            address,
+            stop,
+            done,
+        }
+    }
+
+    /// Opens a stream by hand; what comes is left where it is.
+    async fn open(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "GET {SSE} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: {}\r\n\r\n",
+            admin()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut first = [0];
+        stream.read_exact(&mut first).await.unwrap();
+        stream
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_away_is_no_longer_shown() {
+    let plain = Plain::start(Door::open().await).await;
+    let (one, two) = (plain.open().await, plain.open().await);
+    plain.door.shows_streams(2).await;
+    drop(one);
+    plain.door.shows_streams(1).await;
+    drop(two);
+    plain.door.shows_streams(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_ends_quickly_although_streams_are_open_and_one_takes_nothing() {
+    let plain = Plain::start(Door::open().await).await;
+    let mut reads = plain.open().await;
+    let stuck = plain.open().await;
+    // More than the sockets between hold, so that the one connection cannot even be told of the end.
+    plain.door.happen(500).await;
+    for _ in 0..30 {
+        plain.door.happen(500).await;
+        let mut some = vec![0; 1 << 20];
+        let _ = reads.read(&mut some).await.unwrap();
+    }
+    let began = tokio::time::Instant::now();
+    plain.stop.send(()).unwrap();
+    let all = async {
+        let mut rest = Vec::new();
+        reads.read_to_end(&mut rest).await.unwrap();
+        rest
+    };
+    let rest = tokio::time::timeout(LIMIT, all).await.expect("it ends");
+    assert!(rest.ends_with(b"0\r\n\r\n"), "the stream ends as it should");
+    plain.done.await.unwrap().unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        began.elapsed()
+    );
+    drop(stuck);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_come_over_http_1_and_http_2_with_a_session() {
+    let listening = Listening::start(Door::open().await).await;
+    for old in [true, false] {
+        let client = listening.client();
+        let client = if old {
+            client.http1_only()
+        } else {
+            client.http2_prior_knowledge()
+        };
+        let client = client.build().unwrap();
+        let body = json!({"UserName": ADMIN.0, "Password": ADMIN.1});
+        let made = client.post(listening.url(SESSIONS)).json(&body).send();
+        let token = made.await.unwrap().headers()["x-auth-token"].clone();
+        let mut streams = Vec::new();
+        for _ in 0..5 {
+            let open = client
+                .get(listening.url(SSE))
+                .header("x-auth-token", token.clone())
+                .header("accept", "text/event-stream");
+            streams.push(open.send().await.unwrap());
+        }
+        listening.door.shows_streams(5).await;
+        let last = listening.door.happen(700).await;
+        for stream in &mut streams {
+            let mut messages = Messages::default();
+            let mut at = None;
+            while at < Some(last) {
+                let bytes = tokio::time::timeout(LIMIT, stream.chunk()).await.unwrap();
+                messages.add(&bytes.unwrap().expect("not the end"));
+                while let Some(message) = messages.next() {
+                    assert!(
+                        at.is_none_or(|at| message.id == Some(at + 1)),
+                        "{message:?}"
+                    );
+                    at = message.id;
+                }
+            }
+        }
+        // Over HTTP/2 a stream ends without its connection.
+        drop(streams);
+        listening.door.shows_streams(0).await;
+    }
+}
