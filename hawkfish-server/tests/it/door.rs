@@ -11,6 +11,7 @@ use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::entropy::SeededEntropy;
 use hawkfish_core::id::HostId;
+use hawkfish_core::outgoing::Policy;
 use hawkfish_core::subscriptions::SubscriptionSettings;
 use hawkfish_server::app::Reach;
 use hawkfish_server::settings::TlsChoice;
@@ -60,16 +61,64 @@ impl Door {
     }
 
     pub(crate) async fn open_with(options: Options) -> Self {
-        Self::open_for(options, SubscriptionSettings::default().most).await
+        Self::open_for(options, SubscriptionSettings::default()).await
     }
 
     /// One that takes only so many subscriptions.
     pub(crate) async fn open_with_subscriptions(most: usize) -> Self {
-        Self::open_for(Options::default(), most).await
+        let settings = SubscriptionSettings {
+            most,
+            ..SubscriptionSettings::default()
+        };
+        Self::open_for(Options::default(), settings).await
     }
 
-    async fn open_for(options: Options, subscriptions: usize) -> Self {
+    /// One whose events are carried by that; or by HTTP, to loopback, too.
+    pub(crate) async fn with_courier(courier: Option<Arc<dyn Courier>>) -> Self {
+        let loopback = ["127.0.0.1", "::1"].map(|address| address.parse().unwrap());
+        let policy = Policy {
+            allow: loopback.to_vec(),
+            ..Policy::default()
+        };
+        let courier = courier.or_else(|| {
+            let clock = Arc::new(SystemClock);
+            Some(Arc::new(HttpCourier::new(Arc::new(policy.clone()), clock)))
+        });
+        let settings = SubscriptionSettings {
+            policy: Some(Arc::new(policy)),
+            courier,
+            ..SubscriptionSettings::default()
+        };
+        Self::open_for(Options::default(), settings).await
+    }
+
+    async fn open_for(options: Options, subscriptions: SubscriptionSettings) -> Self {
         let post = Arc::new(Post::default());
+        let settings = SubscriptionSettings {
+            most: subscriptions,
+            courier: Some(post.clone()),
+            ..SubscriptionSettings::default()
+        };
+        Self::open_through(options, settings, post).await
+    }
+
+    /// One that sends events by HTTP, to receivers on this machine.
+    pub(crate) async fn over_http() -> Self {
+        let settings = SubscriptionSettings {
+            policy: Some(Arc::new(Policy {
+                allow: vec!["127.0.0.0/8".parse().unwrap()],
+                deny: Vec::new(),
+            })),
+            ..SubscriptionSettings::default()
+        };
+        Self::open_through(Options::default(), settings, Arc::default()).await
+    }
+
+    async fn open_through(
+        options: Options,
+        subscriptions: SubscriptionSettings,
+        post: Arc<Post>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let rack = SimSettings {
             systems: 2,
@@ -81,11 +130,7 @@ impl Door {
             .entropy(Arc::new(SeededEntropy::new(7, "door")))
             .hash_cost(HashCost::LEAST)
             .session_limit(20)
-            .subscriptions(SubscriptionSettings {
-                most: subscriptions,
-                courier: Some(post.clone()),
-                ..SubscriptionSettings::default()
-            })
+            .subscriptions(subscriptions)
             .host(HostId::parse("sim").unwrap(), rack.clone())
             .in_memory()
             .start()
