@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Parts of a machine. What a backend does not know of is not in it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hardware {
     /// Whether its memory modules, PCI devices and controllers are those of its make: then many machines share them, and its backend knows them again without having been told.
@@ -49,6 +49,36 @@ impl Hardware {
             ..Self::clone(this)
         };
         own.serialize(to)
+    }
+
+    /// Whether another's parts are [kept](Self::keep) as the same.
+    pub(crate) fn is_kept_as(&self, other: &Self) -> bool {
+        fn own<'a, T>(hardware: &Hardware, parts: &'a Arc<[T]>) -> &'a [T] {
+            if hardware.of_make { &[] } else { parts }
+        }
+        let Self {
+            of_make: _,
+            board,
+            modules,
+            nics,
+            pci,
+            video,
+            displays,
+            serials,
+            usb,
+            tpm,
+            watchdog,
+        } = self;
+        *board == other.board
+            && *nics == other.nics
+            && *displays == other.displays
+            && *serials == other.serials
+            && *tpm == other.tpm
+            && *watchdog == other.watchdog
+            && *own(self, modules) == *own(other, &other.modules)
+            && *own(self, pci) == *own(other, &other.pci)
+            && *own(self, video) == *own(other, &other.video)
+            && *own(self, usb) == *own(other, &other.usb)
     }
 
     /// A network interface, by its name.

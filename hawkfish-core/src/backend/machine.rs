@@ -25,7 +25,7 @@ impl fmt::Display for MachineKey {
 }
 
 /// What a backend knows of a machine at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// Its UUID.
     pub key: MachineKey,

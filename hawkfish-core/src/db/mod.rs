@@ -4,12 +4,16 @@
 //! once, and only then answers all of them: what was answered survives a crash of the process and of the machine (`synchronous=FULL`), and a
 //! disk that flushes a thousand times a second serves far more than a thousand writes.
 //!
+//! Rows that nothing else in their transaction reads are left to the commit ([`Later`]), which puts all of them in with one statement: what is told, entries of logs, and
+//! how systems run. Work that does nothing else ([`Store::later`]) costs no statement of its own.
+//!
 //! Not in here: SQL. That is in the `rows.rs` of each room. Tables are named `hf_*`; times are integers, milliseconds since 1970; ids are
 //! text; placeholders are `$1`. No transaction is held across anything but SQL.
 //!
 //! What rooms keep in memory beside their rows is changed by [`Tx::after_commit`]: in the order of the commits, before the writer is answered,
 //! and not at all if the work failed.
 
+pub(crate) mod later;
 mod migrate;
 mod owner;
 mod readers;
@@ -33,9 +37,10 @@ use crate::error::{Error, Result};
 use crate::events::{self, Subject};
 use crate::logs::Event;
 use crate::{due, logs};
+pub(crate) use later::{Later, Row};
 use owner::Ownership;
 use readers::Readers;
-use writer::{Message, Query, Write};
+use writer::{Message, Need, Query, Write};
 
 /// The name of the database in the data directory.
 pub const DATABASE: &str = "hawkfish.db";
@@ -61,58 +66,38 @@ struct Inner {
 /// What a piece of work writes with: the savepoint that it runs in.
 pub struct Tx {
     conn: SqliteConnection,
-    hooks: Vec<Box<dyn FnOnce() + Send>>,
-    due: Arc<due::View>,
-    logs: Arc<logs::View>,
-    events: Arc<events::Stream>,
-    /// What the piece of work that runs tells.
-    drafts: Vec<events::Draft>,
+    /// Whether SQL was run since this was last set to false.
+    touched: bool,
+    later: Later,
     commits: Arc<AtomicU64>,
 }
 
 impl Tx {
     /// The connection to run SQL on. `BEGIN`, `COMMIT` and the like are the writer's, not yours.
     pub fn conn(&mut self) -> &mut SqliteConnection {
+        self.touched = true;
         &mut self.conn
     }
 
     /// Has `hook` run once this work is durable, in the order of the commits and before [`Store::write`] answers. It must be quick, and must
     /// not wait for anything. It does not run if the work fails.
     pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
-        self.hooks.push(Box::new(hook));
+        self.later.after_commit(hook);
     }
 
     /// Tells everybody who listens of something: it takes its place in the stream of events with the commit of this work, and not at all if the work fails.
     pub fn happened(&mut self, about: Subject, event: Event) {
-        self.drafts.push(events::Draft {
-            about,
-            event,
-            entry: None,
-        });
+        self.later.happened(about, event);
     }
 
-    /// As [`Tx::happened`], of what an entry of a log tells as well.
-    pub(crate) fn happened_and_logged(
-        &mut self,
-        about: Subject,
-        event: Event,
-        entry: (logs::LogId, u64),
-    ) {
-        self.drafts.push(events::Draft {
-            about,
-            event,
-            entry: Some(entry),
-        });
+    /// What goes in with the commit.
+    pub(crate) fn later(&mut self) -> &mut Later {
+        &mut self.later
     }
 
     /// The picture in memory of what is due.
     pub(crate) fn due(&self) -> &Arc<due::View> {
-        &self.due
-    }
-
-    /// The logs in memory.
-    pub(crate) fn logs(&self) -> &Arc<logs::View> {
-        &self.logs
+        &self.later.due
     }
 
     /// The next number of a sequence, from 1. A number is never handed out twice.
@@ -122,7 +107,7 @@ impl Tx {
              ON CONFLICT (name) DO UPDATE SET last = hf_sequences.last + 1 RETURNING last",
         )
         .bind(sequence)
-        .fetch_one(&mut self.conn)
+        .fetch_one(self.conn())
         .await?;
         u64::try_from(last).map_err(|e| Error::internal("A sequence is below zero.").caused_by(e))
     }
@@ -176,11 +161,13 @@ impl Store {
         let (stop, stopped) = oneshot::channel();
         let tx = Tx {
             conn,
-            hooks: Vec::new(),
-            due: due.clone(),
-            logs: logs.clone(),
-            events: events.clone(),
-            drafts: Vec::new(),
+            touched: false,
+            later: Later {
+                left: later::Left::default(),
+                due: due.clone(),
+                logs: logs.clone(),
+                events: events.clone(),
+            },
             commits: Arc::default(),
         };
         let commits = Arc::clone(&tx.commits);
@@ -214,14 +201,56 @@ impl Store {
         self.submit(work).await
     }
 
+    /// As [`Store::write`], for work that runs SQL on rows that are [left](Later::leave) to the commit: those left before are in by then.
+    pub(crate) fn write_settled<T, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        self.hand_in(work, Need::Settled)
+    }
+
+    /// As [`Store::write`], for work that needs no SQL: it costs no statement of its own.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub(crate) fn later<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Later) -> Result<T> + Send + 'static,
+    {
+        self.hand_in(
+            piece(move |tx: &mut Tx| {
+                let done = work(&mut tx.later);
+                Box::pin(async move { done })
+            }),
+            Need::Nothing,
+        )
+    }
+
     /// Hands in a piece of work at once, as [`Store::write`] does when it is first polled.
     pub(crate) fn submit<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
+        self.hand_in(work, Need::Sql)
+    }
+
+    fn hand_in<T, F>(
+        &self,
+        work: F,
+        need: Need,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let work = Message::Work(Box::new(Write::new(work, reply)));
+        let work = Message::Work(Box::new(Write::new(work, need, reply)));
         let sent = self.0.jobs.send(work).map_err(|_| closed());
         async move {
             sent?;
@@ -235,13 +264,27 @@ impl Store {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send + 'static,
     {
-        /// So that the compiler knows for which transactions it is.
-        fn piece<F>(work: F) -> F
-        where
-            F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send + 'static,
-        {
-            work
-        }
+        self.hand_in_soon(work, Need::Sql);
+    }
+
+    /// As [`Store::write_soon`], for work that needs no SQL.
+    pub(crate) fn later_soon<F>(&self, work: F)
+    where
+        F: FnOnce(&mut Later) -> Result<()> + Send + 'static,
+    {
+        self.hand_in_soon(
+            piece(move |tx: &mut Tx| {
+                let done = work(&mut tx.later);
+                Box::pin(async move { done })
+            }),
+            Need::Nothing,
+        );
+    }
+
+    fn hand_in_soon<F>(&self, work: F, need: Need)
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<()>> + Send + 'static,
+    {
         let (reply, _nobody) = oneshot::channel();
         let work = Write::new(
             piece(move |tx: &mut Tx| {
@@ -256,6 +299,7 @@ impl Store {
                     done
                 })
             }),
+            need,
             reply,
         );
         // After the end there is nothing to be kept any more.
@@ -273,7 +317,7 @@ impl Store {
     /// # Errors
     /// `Internal` when the commit fails, or after [`Store::close`].
     pub async fn flush(&self) -> Result<()> {
-        self.write(|_| Box::pin(async { Ok(()) })).await
+        self.later(|_| Ok(())).await
     }
 
     /// Reads, beside the writer, what is committed.
@@ -350,6 +394,14 @@ fn file_options(path: &PathBuf) -> SqliteConnectOptions {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+}
+
+/// So that the compiler knows for which transactions it is.
+fn piece<T, F>(work: F) -> F
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+{
+    work
 }
 
 fn closed() -> Error {

@@ -16,20 +16,28 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tx;
 use crate::error::{Error, Result};
-use crate::events::rows::insert;
-use crate::events::{Draft, Told};
+use super::later::{ALONE, AND_COMMIT, AND_GO_ON, Left};
+use crate::events::Placed;
 
 /// Most pieces of work in one commit: bounds the time that the first of them waits for its answer.
 const MOST: usize = 1024;
 
 const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT work";
-// Keeping and undoing are put together with what follows: one hand-over to SQLite's thread instead of two.
-const KEEP_NEXT: &str = "RELEASE work; SAVEPOINT work";
-const UNDO_NEXT: &str = "ROLLBACK TO work; RELEASE work; SAVEPOINT work";
-const KEEP_COMMIT: &str = "RELEASE work; COMMIT";
-const UNDO_COMMIT: &str = "ROLLBACK TO work; RELEASE work; COMMIT";
-const KEEP_TELL_COMMIT: &str = insert!("RELEASE work; ", "COMMIT");
-const UNDO_TELL_COMMIT: &str = insert!("ROLLBACK TO work; RELEASE work; ", "COMMIT");
+// Put together: one hand-over to SQLite's thread instead of two.
+const GO_ON: &str = "RELEASE work; SAVEPOINT work";
+const UNDO: &str = "ROLLBACK TO work";
+const COMMIT: &str = "RELEASE work; COMMIT";
+
+/// What a piece of work needs of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing: all that it has is left to the commit.
+    Nothing,
+    /// A transaction.
+    Sql,
+    /// A transaction in which there is all that was left to the commit before.
+    Settled,
+}
 
 pub(super) enum Message {
     Work(Box<dyn Work>),
@@ -40,6 +48,9 @@ pub(super) enum Message {
 
 /// A piece of work and who waits for it.
 pub(super) trait Work: Send {
+    /// What it needs.
+    fn need(&self) -> Need;
+
     /// Does the work. False when it failed and is to be undone.
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool>;
 
@@ -50,14 +61,16 @@ pub(super) trait Work: Send {
 /// A [`Work`] that changes something.
 pub(super) struct Write<T, F> {
     work: Option<F>,
+    need: Need,
     result: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
 
 impl<T, F> Write<T, F> {
-    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T>>) -> Self {
+    pub(super) fn new(work: F, need: Need, reply: oneshot::Sender<Result<T>>) -> Self {
         Self {
             work: Some(work),
+            need,
             result: None,
             reply,
         }
@@ -69,6 +82,10 @@ where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send,
 {
+    fn need(&self) -> Need {
+        self.need
+    }
+
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
         Box::pin(async move {
             let Some(work) = self.work.take() else {
@@ -96,7 +113,7 @@ pub(super) struct Query<T, F>(Write<T, F>);
 
 impl<T, F> Query<T, F> {
     pub(super) fn new(work: F, reply: oneshot::Sender<Result<T>>) -> Self {
-        Self(Write::new(work, reply))
+        Self(Write::new(work, Need::Settled, reply))
     }
 }
 
@@ -105,6 +122,10 @@ where
     T: Send + 'static,
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send,
 {
+    fn need(&self) -> Need {
+        self.0.need
+    }
+
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
         Box::pin(async move {
             let Some(work) = self.0.work.take() else {
@@ -198,50 +219,36 @@ async fn batch(
     waiting: &mut mpsc::UnboundedReceiver<Message>,
 ) -> bool {
     let mut done = Vec::new();
-    let mut hooks = Vec::new();
-    let mut drafts = Vec::new();
-    let mut told = Vec::new();
+    let mut commit = Commit::default();
     let mut open = true;
-    let mut result = control(tx, BEGIN).await;
+    let mut result = Ok(());
     let mut next = held.pop_front();
     while let Some(mut work) = next.take() {
+        result = commit.prepare(tx, work.need()).await;
         if result.is_ok() {
             let keep = work.run(tx).await;
-            if keep {
-                hooks.append(&mut tx.hooks);
-                drafts.append(&mut tx.drafts);
-            } else {
-                tx.hooks.clear();
-                tx.drafts.clear();
-            }
-            next = held.pop_front();
-            if next.is_none() && done.len() + 1 < MOST {
-                match waiting.try_recv() {
-                    Ok(Message::Work(work) | Message::Soon(work)) => next = Some(work),
-                    Ok(Message::Close) => open = false,
-                    Err(_) => {}
-                }
-            }
-            result = match (keep, next.is_some()) {
-                (true, true) => control(tx, KEEP_NEXT).await,
-                (false, true) => control(tx, UNDO_NEXT).await,
-                (true, false) if drafts.is_empty() => control(tx, KEEP_COMMIT).await,
-                (false, false) if drafts.is_empty() => control(tx, UNDO_COMMIT).await,
-                (keep, false) => {
-                    let sql = if keep {
-                        KEEP_TELL_COMMIT
-                    } else {
-                        UNDO_TELL_COMMIT
-                    };
-                    let placed = tell(tx, sql, std::mem::take(&mut drafts)).await;
-                    placed.map(|placed| told = placed)
-                }
-            };
+            result = commit.take(tx, keep).await;
         }
         done.push(work);
+        if result.is_err() {
+            break;
+        }
+        next = held.pop_front();
+        if next.is_none() && done.len() < MOST {
+            match waiting.try_recv() {
+                Ok(Message::Work(work) | Message::Soon(work)) => next = Some(work),
+                Ok(Message::Close) => open = false,
+                Err(_) => {}
+            }
+        }
     }
-    // What could not even begin is answered as what failed.
+    // What was not even tried is answered as what failed.
     done.extend(held.drain(..));
+    if result.is_ok() {
+        result = commit.end(tx).await;
+    }
+    let events = Arc::clone(&tx.later.events);
+    let Commit { left, placed, .. } = commit;
     if let Err(error) = &result {
         tracing::error!(
             ?error,
@@ -250,40 +257,87 @@ async fn batch(
         );
         // SQLite may have undone the transaction by itself.
         let _ = control(tx, "ROLLBACK").await;
-        hooks.clear();
-        told.clear();
+        events.remember(placed);
     } else {
-        tx.commits.fetch_add(1, Ordering::AcqRel);
-    }
-    for hook in hooks {
-        if std::panic::catch_unwind(AssertUnwindSafe(hook)).is_err() {
-            tracing::error!("what was to follow a commit panicked");
+        for hook in left.hooks {
+            if std::panic::catch_unwind(AssertUnwindSafe(hook)).is_err() {
+                tracing::error!("what was to follow a commit panicked");
+            }
         }
+        // After the hooks: who hears of a change finds it made.
+        events.publish(placed);
     }
-    // After the hooks: who hears of a change finds it made.
-    tx.events.publish(told);
     for work in done {
         work.answer(&result);
-    }
-    // Nobody waits for this.
-    if let Err(error) = tx.events.clone().trim(&mut tx.conn).await {
-        tracing::warn!(
-            ?error,
-            "old events could not be removed; that is tried again"
-        );
     }
     open
 }
 
-/// Commits, with what the pieces of work tell.
-async fn tell(tx: &mut Tx, sql: &'static str, drafts: Vec<Draft>) -> Result<Vec<Arc<Told>>> {
-    let (before, text, placed) = tx.events.place(drafts)?;
-    sqlx::query(sql)
-        .bind(i64::try_from(before).unwrap_or(i64::MAX))
-        .bind(text)
-        .execute(&mut tx.conn)
-        .await?;
-    Ok(placed)
+/// A commit on its way.
+#[derive(Default)]
+struct Commit {
+    /// Whether there is a transaction, with a savepoint in it.
+    begun: bool,
+    /// Whether something is in it that is to be kept, since that savepoint.
+    dirty: bool,
+    /// What was left by the work that is kept.
+    left: Left,
+    placed: Placed,
+}
+
+impl Commit {
+    /// Gets the database ready for a piece of work.
+    async fn prepare(&mut self, tx: &mut Tx, need: Need) -> Result<()> {
+        if need == Need::Nothing {
+            return Ok(());
+        }
+        if !self.begun {
+            control(tx, BEGIN).await?;
+            self.begun = true;
+        }
+        if need == Need::Settled && !self.left.is_empty() {
+            self.put(tx, AND_GO_ON).await?;
+            self.dirty = false;
+        } else if std::mem::take(&mut self.dirty) {
+            control(tx, GO_ON).await?;
+        }
+        tx.touched = false;
+        Ok(())
+    }
+
+    /// Takes in what a piece of work has left, or undoes it.
+    async fn take(&mut self, tx: &mut Tx, keep: bool) -> Result<()> {
+        let touched = std::mem::take(&mut tx.touched);
+        if keep {
+            self.left.append(&mut tx.later.left);
+            self.dirty |= touched;
+            return Ok(());
+        }
+        tx.later.left = Left::default();
+        if touched {
+            control(tx, UNDO).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits, if there is anything to be.
+    async fn end(&mut self, tx: &mut Tx) -> Result<()> {
+        match (self.begun, self.left.is_empty()) {
+            (false, true) => return Ok(()),
+            (false, false) => self.put(tx, ALONE).await?,
+            (true, false) => self.put(tx, AND_COMMIT).await?,
+            (true, true) => control(tx, COMMIT).await?,
+        }
+        tx.commits.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    async fn put(&mut self, tx: &mut Tx, sql: &'static str) -> Result<()> {
+        let events = Arc::clone(&tx.later.events);
+        self.left
+            .put(&mut tx.conn, sql, &events, &mut self.placed)
+            .await
+    }
 }
 
 async fn control(tx: &mut Tx, sql: &'static str) -> Result<()> {

@@ -12,7 +12,7 @@ mod fact;
 mod parts;
 mod news;
 mod record;
-pub(crate) mod rows;
+mod rows;
 mod stream;
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) use self::parts::{parts, whole};
 pub use self::fact::{Happened, Room, Subject};
 pub use self::news::{JobNews, TaskNews, TestEvent, UpdateStep};
 pub use self::record::{Format, Record, Telling};
-pub(crate) use self::stream::Stream;
+pub(crate) use self::stream::{Placed, Stream};
 pub use self::stream::Told;
 use crate::app::HawkFish;
 use crate::db::{Store, Tx};

@@ -1,23 +1,10 @@
-//! The SQL of the stream.
+//! The SQL of the stream. New events, and those that are no longer kept, are left to the commit.
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::fact::{Draft, Happened};
 use crate::error::{Error, Result};
-
-/// Puts facts after `$1`, in the order of the JSON array `$2`. (`json_each` is SQLite's; PostgreSQL has `json_array_elements`.) It is put in front of the
-/// commit, because one hand-over to SQLite's thread is cheaper than two.
-macro_rules! insert {
-    ($before:literal, $after:literal) => {
-        concat!(
-            $before,
-            "INSERT INTO hf_events (seq, fact) SELECT $1 + 1 + key, value FROM json_each($2); ",
-            $after
-        )
-    };
-}
-pub(crate) use insert;
 
 pub(super) fn sql(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
@@ -73,13 +60,4 @@ pub(super) async fn after(
         });
     }
     Ok(all)
-}
-
-/// Removes the events up to a number.
-pub(super) async fn remove_to(conn: &mut SqliteConnection, seq: u64) -> Result<()> {
-    sqlx::query("DELETE FROM hf_events WHERE seq <= $1")
-        .bind(sql(seq))
-        .execute(conn)
-        .await?;
-    Ok(())
 }

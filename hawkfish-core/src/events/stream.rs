@@ -121,23 +121,57 @@ impl Stream {
         Some(recent.range(from..).take(most).cloned().collect())
     }
 
-    /// What is about to be committed gets its places, and becomes the text that goes into the store.
-    pub(crate) fn place(&self, drafts: Vec<Draft>) -> Result<(u64, String, Vec<Arc<Told>>)> {
-        let before = self.last();
+    /// What is about to be committed gets its places after those that are, and becomes the number that it comes after and the text that goes into the store.
+    pub(crate) fn place(
+        &self,
+        drafts: Vec<Draft>,
+        placed: &mut Placed,
+    ) -> Result<(Option<i64>, Option<String>)> {
+        if drafts.is_empty() {
+            return Ok((None, None));
+        }
+        let before = placed.told.last().map_or(self.last(), |told| told.seq());
         let text = serde_json::to_string(&drafts)?;
-        let placed = (before + 1..).zip(drafts).map(|(seq, draft)| {
-            Arc::new(Told::new(Happened {
-                seq,
-                about: draft.about,
-                event: draft.event,
-                entry: draft.entry,
-            }))
-        });
-        Ok((before, text, placed.collect()))
+        placed.told.reserve(drafts.len());
+        placed
+            .told
+            .extend((before + 1..).zip(drafts).map(|(seq, draft)| {
+                Arc::new(Told::new(Happened {
+                    seq,
+                    about: draft.about,
+                    event: draft.event,
+                    entry: draft.entry,
+                }))
+            }));
+        Ok((Some(rows::sql(before)), Some(text)))
+    }
+
+    /// Up to where the store is rid of what is no longer kept with the commit that is on its way; now and then.
+    ///
+    /// [`Stream::first`] says so before the rows are gone: who looks there after having read from the store misses nothing unawares.
+    pub(crate) fn forget(&self, placed: &mut Placed) -> Option<i64> {
+        let last = placed.told.last()?.seq();
+        // Never the newest: its number is where those of the next start go on from.
+        let below = last.saturating_sub(self.settings().kept.max(1));
+        let first = self.first();
+        if below < first + TRIM_EVERY - 1 {
+            return None;
+        }
+        placed.first.get_or_insert(first);
+        self.first.store(below + 1, Ordering::Release);
+        Some(rows::sql(below))
+    }
+
+    /// Takes back what was said of a commit that failed.
+    pub(crate) fn remember(&self, placed: Placed) {
+        if let Some(first) = placed.first {
+            self.first.store(first, Ordering::Release);
+        }
     }
 
     /// Shows what was committed.
-    pub(crate) fn publish(&self, new: Vec<Arc<Told>>) {
+    pub(crate) fn publish(&self, placed: Placed) {
+        let new = placed.told;
         let Some(last) = new.last().map(|told| told.seq()) else {
             return;
         };
@@ -149,15 +183,12 @@ impl Stream {
         }
         self.last.send_replace(last);
     }
+}
 
-    /// Rids the store of what is no longer kept, now and then.
-    pub(crate) async fn trim(&self, conn: &mut SqliteConnection) -> Result<()> {
-        let kept = self.settings().kept;
-        let below = self.last().saturating_sub(kept);
-        if below >= self.first() + TRIM_EVERY - 1 {
-            rows::remove_to(conn, below).await?;
-            self.first.store(below + 1, Ordering::Release);
-        }
-        Ok(())
-    }
+/// What a commit that is on its way brings to the stream.
+#[derive(Debug, Default)]
+pub(crate) struct Placed {
+    told: Vec<Arc<Told>>,
+    /// The oldest number that was kept, where that changes.
+    first: Option<u64>,
 }

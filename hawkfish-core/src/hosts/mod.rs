@@ -11,14 +11,14 @@ use crate::app::HawkFish;
 use crate::backend::{Backend, Capabilities, Cause, Change, HostFacts, Machine, MachineKey, Power};
 use crate::bios;
 use crate::ctx::Ctx;
-use crate::db::Tx;
+use crate::db::{Later, Tx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Subject};
 use crate::id::{HostId, ProjectId, SystemId};
 use crate::inventory::{HostStatus, System, system_id};
 use crate::logs::{self, Doing, Event, LogId, What};
 use crate::media;
-use crate::systems::{Lately, rows};
+use crate::systems::{Lately, ResetCause, rows};
 use crate::volumes;
 
 /// How often the picture is held against what a backend says, in case an event was lost.
@@ -35,6 +35,8 @@ pub(crate) struct Host {
     pub(crate) reconcile_at: std::sync::Mutex<Timestamp>,
     /// What HawkFish is doing to machines right now, so that what follows from it is not taken for somebody else's doing.
     doing: std::sync::Mutex<BTreeMap<MachineKey, Doing>>,
+    /// Why machines are being started or reset right now, so that the reset is never seen without its cause.
+    commanded: std::sync::Mutex<BTreeMap<MachineKey, ResetCause>>,
 }
 
 /// Holds what is being done to a machine until it is done.
@@ -44,6 +46,16 @@ pub(crate) struct Busy(Arc<Host>, MachineKey);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.doing.lock().expect("doing").remove(&self.1);
+    }
+}
+
+/// Holds why a machine is started or reset until that is done.
+#[derive(Debug)]
+pub(crate) struct Commanded(Arc<Host>, MachineKey);
+
+impl Drop for Commanded {
+    fn drop(&mut self) {
+        self.0.commanded.lock().expect("commanded").remove(&self.1);
     }
 }
 
@@ -62,6 +74,27 @@ enum Told {
     Part(Subject, What),
 }
 
+/// A machine that is not as it was known.
+struct News {
+    id: SystemId,
+    machine: Arc<Machine>,
+    /// Whether it was not known at all.
+    is_fresh: bool,
+    /// Whether more is to be stored of it than how it runs.
+    is_whole: bool,
+}
+
+/// Tells what happened, as a part of the transaction.
+fn tell(later: &mut Later, told: Vec<Told>, now: Timestamp) -> Result<()> {
+    for told in told {
+        match told {
+            Told::Whole(id, what) => logs::tell_later(later, &LogId::System(id), what.at(now))?,
+            Told::Part(about, what) => later.happened(about, what.at(now)),
+        }
+    }
+    Ok(())
+}
+
 impl Host {
     pub(crate) fn new(id: HostId, backend: Arc<dyn Backend>) -> Self {
         let capabilities = ArcSwap::from_pointee(backend.capabilities());
@@ -72,7 +105,18 @@ impl Host {
             absorbing: tokio::sync::Mutex::default(),
             reconcile_at: std::sync::Mutex::new(Timestamp::UNIX_EPOCH),
             doing: std::sync::Mutex::default(),
+            commanded: std::sync::Mutex::default(),
         }
+    }
+
+    /// Notes why a machine is started or reset for as long as the answer is kept.
+    pub(crate) fn command(self: &Arc<Self>, key: MachineKey, cause: ResetCause) -> Commanded {
+        self.commanded.lock().expect("commanded").insert(key, cause);
+        Commanded(Arc::clone(self), key)
+    }
+
+    fn commanded(&self, key: MachineKey) -> Option<ResetCause> {
+        self.commanded.lock().expect("commanded").get(&key).copied()
     }
 
     /// Notes what is done to a machine for as long as the answer is kept. Only one thing is, because each system has a lock.
@@ -301,71 +345,93 @@ impl HawkFish {
     /// Machines as they are now: stored if they differ from what is known, with what happened to them, then shown.
     async fn take_in(&self, host: &Arc<Host>, heard: Heard) -> Result<()> {
         let Heard { latest, told } = heard;
-        let machines = latest.into_values().map(|(machine, _)| machine);
         let now = self.clock().now();
         let service = Ctx::service();
+        let inventory = &self.inner.inventory;
         // What was told just before the host was lost is as last seen, too.
-        let known = self.inner.inventory.host(&host.id);
+        let known = inventory.host(&host.id);
         let reachable = known.is_some_and(|h| h.reachable);
-        let mut changed: Vec<Arc<Machine>> = Vec::new();
-        for machine in machines {
-            let id = system_id(machine.key);
-            match self.inner.inventory.system(&service, &id) {
+        let mut news: Vec<News> = Vec::new();
+        for (id, (machine, _)) in latest {
+            let (is_fresh, is_whole) = match inventory.system(&service, &id) {
                 Ok(known)
                     if known.reachable == reachable
                         && known.host == host.id
-                        && *known.machine == machine => {}
-                _ => changed.push(Arc::new(machine)),
+                        && *known.machine == machine =>
+                {
+                    continue;
+                }
+                Ok(known) => (
+                    false,
+                    known.host != host.id
+                        || inventory.is_unstored(&id)
+                        || !rows::is_same_base(&known.machine, &machine),
+                ),
+                Err(_) => (true, true),
+            };
+            if is_whole {
+                inventory.note_unstored(&id);
             }
+            news.push(News {
+                id,
+                machine: Arc::new(machine),
+                is_fresh,
+                is_whole,
+            });
         }
-        if changed.is_empty() && told.is_empty() {
+        if news.is_empty() && told.is_empty() {
             return Ok(());
         }
         // A system that is known keeps showing changes at once; the store follows within this call.
-        for machine in &changed {
-            let id = system_id(machine.key);
-            self.inner.inventory.update(&id, |s| {
-                s.machine = Arc::clone(machine);
+        for new in news.iter().filter(|new| !new.is_fresh) {
+            let commanded = host.commanded(new.machine.key);
+            inventory.update(&new.id, |s| {
+                if let Some(cause) = commanded
+                    && s.machine.last_reset != new.machine.last_reset
+                {
+                    s.lately = Lately::commanded(cause, &new.machine);
+                }
+                s.machine = Arc::clone(&new.machine);
                 s.host = host.id.clone();
                 s.reachable = reachable;
                 s.seen = now;
                 s.capabilities = host.capabilities.load_full();
             });
         }
-        let fresh: Vec<SystemId> = changed
-            .iter()
-            .map(|m| system_id(m.key))
-            .filter(|id| !self.inner.inventory.contains(id))
-            .collect();
+        if !news.iter().any(|new| new.is_whole) {
+            let stored = self.store().later(move |later| {
+                for new in &news {
+                    rows::put_state(later, &new.id, &new.machine, now)?;
+                }
+                tell(later, told, now)
+            });
+            return stored.await;
+        }
         // What an installation finds when it is made was there before it.
         let tells_of_new = !self.inner.is_first_look.load(Ordering::Acquire);
-        let (rows, host_id) = (changed.clone(), host.id.clone());
-        let stored = self
-            .store()
+        let (hawkfish, host) = (self.clone(), Arc::clone(host));
+        self.store()
             .write(move |tx: &mut Tx| {
                 Box::pin(async move {
                     let project = ProjectId::default_project();
-                    for machine in &rows {
-                        rows::saw(
-                            tx,
-                            &system_id(machine.key),
-                            &host_id,
-                            &project,
-                            machine,
-                            now,
-                        )
-                        .await?;
-                    }
-                    for told in told {
-                        match told {
-                            Told::Whole(id, what) => {
-                                logs::tell(tx, &LogId::System(id), what.at(now)).await?;
-                            }
-                            Told::Part(about, what) => tx.happened(about, what.at(now)),
+                    for new in &news {
+                        let (id, machine) = (&new.id, &new.machine);
+                        if new.is_whole {
+                            rows::put(tx, id, &host.id, &project, machine, now).await?;
+                        } else {
+                            rows::put_state(tx.later(), id, machine, now)?;
                         }
                     }
-                    let mut kept = BTreeMap::new();
-                    for id in fresh {
+                    tell(tx.later(), told, now)?;
+                    for new in news {
+                        let News { id, machine, .. } = new;
+                        let hawkfish = hawkfish.clone();
+                        if !new.is_fresh {
+                            tx.after_commit(move || {
+                                hawkfish.inner.inventory.note_stored(&id, &machine);
+                            });
+                            continue;
+                        }
                         if tells_of_new {
                             for about in events::whole(&id) {
                                 tx.happened(about, What::Created.at(now));
@@ -373,36 +439,32 @@ impl HawkFish {
                         }
                         let (project, indicator) = rows::kept(tx, &id).await?;
                         let waiting = bios::rows::get(tx, &id).await?;
-                        kept.insert(id, (project, indicator, waiting));
+                        let host = Arc::clone(&host);
+                        tx.after_commit(move || {
+                            let inventory = &hawkfish.inner.inventory;
+                            let system = inventory.put(System {
+                                id,
+                                host: host.id.clone(),
+                                project,
+                                machine,
+                                reachable,
+                                seen: now,
+                                indicator,
+                                media: BTreeMap::new(),
+                                verify: BTreeMap::new(),
+                                volumes: BTreeMap::new(),
+                                bios: Arc::new(waiting),
+                                lately: Lately::default(),
+                                capabilities: host.capabilities.load_full(),
+                                generation: 0,
+                            });
+                            inventory.note_stored(&system.id, &system.machine);
+                        });
                     }
-                    Ok(kept)
+                    Ok(())
                 })
             })
-            .await?;
-        for machine in changed {
-            let id = system_id(machine.key);
-            // Known systems were changed above; a new one appears once it is stored.
-            let Some((project, indicator, waiting)) = stored.get(&id).cloned() else {
-                continue;
-            };
-            self.inner.inventory.put(System {
-                id,
-                host: host.id.clone(),
-                project,
-                machine,
-                reachable,
-                seen: now,
-                indicator,
-                media: BTreeMap::new(),
-                verify: BTreeMap::new(),
-                volumes: BTreeMap::new(),
-                bios: Arc::new(waiting),
-                lately: Lately::default(),
-                capabilities: host.capabilities.load_full(),
-                generation: 0,
-            });
-        }
-        Ok(())
+            .await
     }
 
     async fn gone(&self, id: &SystemId) -> Result<()> {

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::id::{DiskToken, HostId, ProjectId, SlotId, SystemId};
 use crate::media::MediaRecord;
 use crate::systems::Lately;
+use crate::systems::rows::is_same_base;
 
 /// A machine as users see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,8 @@ pub struct Inventory {
     hosts: RwLock<BTreeMap<HostId, HostStatus>>,
     /// Systems that are to be started when they are off.
     to_restart: RwLock<BTreeSet<SystemId>>,
+    /// Systems of which the store may not have what their machines are made of.
+    unstored: RwLock<BTreeSet<SystemId>>,
     generation: AtomicU64,
     membership: AtomicU64,
     /// Wakes who waits for something in it.
@@ -122,10 +125,6 @@ impl Inventory {
         self.membership.load(Ordering::Acquire)
     }
 
-    pub(crate) fn contains(&self, id: &SystemId) -> bool {
-        self.systems.read().expect("inventory").contains_key(id)
-    }
-
     /// Puts a system into the picture.
     pub(crate) fn put(&self, mut system: System) -> Arc<System> {
         let mut systems = self.systems.write().expect("inventory");
@@ -151,10 +150,9 @@ impl Inventory {
         let slot = systems.get_mut(id)?;
         let mut next = System::clone(slot);
         change(&mut next);
-        let differs = System {
-            seen: slot.seen,
-            ..next.clone()
-        } != **slot;
+        let seen = std::mem::replace(&mut next.seen, slot.seen);
+        let differs = next != **slot;
+        next.seen = seen;
         if differs {
             next.generation = self.next();
         }
@@ -185,6 +183,28 @@ impl Inventory {
             } else {
                 ids.remove(&system.id);
             }
+        }
+    }
+
+    /// Whether what the machine of a system is made of may not be stored as it is shown.
+    pub(crate) fn is_unstored(&self, id: &SystemId) -> bool {
+        self.unstored.read().expect("inventory").contains(id)
+    }
+
+    /// Notes that what the machine of a system is made of is about to be stored.
+    pub(crate) fn note_unstored(&self, id: &SystemId) {
+        self.unstored
+            .write()
+            .expect("inventory")
+            .insert(id.clone());
+    }
+
+    /// Notes that a machine was stored as a whole.
+    pub(crate) fn note_stored(&self, id: &SystemId, machine: &Machine) {
+        let shown = self.systems.read().expect("inventory").get(id).cloned();
+        // It may be another by now, which is on its way into the store, or could not be stored.
+        if shown.is_none_or(|shown| is_same_base(&shown.machine, machine)) {
+            self.unstored.write().expect("inventory").remove(id);
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::ctx::{Actor, Ctx};
 use crate::events::{JobNews, TaskNews, TestEvent, UpdateStep};
 use crate::id::{AccountId, HostId, SessionId, SlotId, SystemId};
+use crate::tasks::Severity;
 use crate::telemetry::Report;
 
 /// A log.
@@ -177,6 +178,8 @@ pub enum What {
     Changed,
     /// Something is no longer there.
     Removed,
+    /// A part is as well as this.
+    Health(Severity),
     /// A client asked for a change.
     Requested {
         /// The method.

@@ -23,7 +23,7 @@ pub(crate) use self::tale::{Doing, tale};
 pub(crate) use self::view::View;
 use crate::app::HawkFish;
 use crate::ctx::Ctx;
-use crate::db::{Store, Tx};
+use crate::db::{Later, Store, Tx};
 use crate::error::{Error, Result};
 use crate::events::Subject;
 
@@ -90,14 +90,18 @@ pub struct LogStatus {
 /// # Errors
 /// `Internal` when SQLite fails.
 pub(crate) async fn tell(tx: &mut Tx, log: &LogId, event: Event) -> Result<()> {
-    let place = tx.logs().place(log);
-    stream(tx, log, &event, place.as_ref().map(|place| place.number));
-    let Some(mut place) = place else {
+    tell_later(tx.later(), log, event)
+}
+
+/// As [`tell`], where the transaction needs no SQL.
+pub(crate) fn tell_later(later: &mut Later, log: &LogId, event: Event) -> Result<()> {
+    let place = later.logs().place(log);
+    stream(later, log, &event, place.as_ref().map(|place| place.number));
+    let Some(place) = place else {
         return Ok(());
     };
-    store_entry(tx, log, place.number, &event).await?;
-    store_rest(tx, log, place.trim_below, place.row.take()).await?;
-    tx.after_commit(move || place.fill(event));
+    place.rows(&event, |row| later.leave(&row))?;
+    later.after_commit(move || place.fill(event));
     Ok(())
 }
 
@@ -106,27 +110,27 @@ pub(crate) fn tell_soon(store: &Store, log: &LogId, event: Event) {
     let view = store.logs();
     let _order = view.order();
     let log = log.clone();
-    let Some(mut place) = view.place(&log) else {
+    let Some(place) = view.place(&log) else {
         // The log takes in nothing; who listens hears of it all the same.
-        store.write_soon(move |tx| {
-            stream(tx, &log, &event, None);
-            Box::pin(async { Ok(()) })
+        store.later_soon(move |later| {
+            stream(later, &log, &event, None);
+            Ok(())
         });
         return;
     };
-    let (number, trim_below, row) = (place.number, place.trim_below, place.row.take());
+    let number = place.number;
+    let mut rows = Vec::with_capacity(1);
+    let left = place.rows(&event, |row| rows.push(row));
     place.fill(event.clone());
-    store.write_soon(move |tx| {
-        stream(tx, &log, &event, Some(number));
-        Box::pin(async move {
-            store_entry(tx, &log, number, &event).await?;
-            store_rest(tx, &log, trim_below, row).await
-        })
+    store.later_soon(move |later| {
+        stream(later, &log, &event, Some(number));
+        rows.iter().for_each(|row| later.leave(row));
+        left
     });
 }
 
 /// What goes into a log goes into the stream of events, too: but who asked for what is nobody's business but the log's.
-fn stream(tx: &mut Tx, log: &LogId, event: &Event, number: Option<u64>) {
+fn stream(later: &mut Later, log: &LogId, event: &Event, number: Option<u64>) {
     let about = match (log, &event.what) {
         (_, What::Requested { .. } | What::LoggedIn { .. }) => return,
         (_, What::MediumInserted { slot, .. } | What::MediumEjected { slot }) => match log {
@@ -145,27 +149,8 @@ fn stream(tx: &mut Tx, log: &LogId, event: &Event, number: Option<u64>) {
         (LogId::Audit, _) => Subject::Service,
     };
     match number {
-        Some(number) => tx.happened_and_logged(about, event.clone(), (log.clone(), number)),
-        None => tx.happened(about, event.clone()),
-    }
-}
-
-async fn store_entry(tx: &mut Tx, log: &LogId, number: u64, event: &Event) -> Result<()> {
-    rows::insert(tx, log, number, event).await
-}
-
-async fn store_rest(
-    tx: &mut Tx,
-    log: &LogId,
-    trim_below: Option<u64>,
-    row: Option<rows::LogRow>,
-) -> Result<()> {
-    if let Some(below) = trim_below {
-        rows::remove_below(tx, log, below).await?;
-    }
-    match row {
-        Some(row) => rows::put_log(tx, &row).await,
-        None => Ok(()),
+        Some(number) => later.happened_and_logged(about, event.clone(), (log.clone(), number)),
+        None => later.happened(about, event.clone()),
     }
 }
 
@@ -213,7 +198,7 @@ impl Logs {
             let status = view.status(log);
             let holds = status.overflowed || !view.entries(log).is_empty();
             let (view, now) = (Arc::clone(&view), self.clock.now());
-            self.store.submit(move |tx| {
+            self.store.write_settled(move |tx| {
                 if holds {
                     tx.happened(Subject::Log(row.log.clone()), What::Changed.at(now));
                 }
@@ -237,7 +222,7 @@ impl Logs {
     pub async fn enable(&self, ctx: &Ctx, log: &LogId, enabled: bool) -> Result<()> {
         let (view, id, now) = (Arc::clone(self.store.logs()), log.clone(), self.clock.now());
         self.store
-            .write(move |tx| {
+            .write_settled(move |tx| {
                 if view.status(&id).enabled != enabled {
                     tx.happened(Subject::Log(id.clone()), What::Changed.at(now));
                 }
@@ -269,7 +254,7 @@ impl Logs {
         }
         let (view, id, now) = (Arc::clone(self.store.logs()), log.clone(), self.clock.now());
         self.store
-            .write(move |tx| {
+            .write_settled(move |tx| {
                 Box::pin(async move {
                     if !rows::put_resolved(tx, &id, number, resolved, now).await? {
                         return Err(Error::not_found("LogEntry", &number.to_string()));

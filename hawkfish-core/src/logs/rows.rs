@@ -1,12 +1,12 @@
 //! The SQL of logs.
 
 use jiff::Timestamp;
-use sqlx::Row;
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::Entry;
 use super::event::{Event, LogId};
-use crate::db::{Tx, from_ms, to_ms};
+use crate::db::{Row, Tx, from_ms, to_ms};
 use crate::error::{Error, Result};
 
 /// What is stored of a log beside its entries.
@@ -73,14 +73,23 @@ pub(super) async fn entries(conn: &mut SqliteConnection) -> Result<Vec<(LogId, E
     Ok(all)
 }
 
-pub(super) async fn insert(tx: &mut Tx, log: &LogId, number: u64, event: &Event) -> Result<()> {
-    sqlx::query("INSERT INTO hf_log_entries (log, number, event, resolved) VALUES ($1, $2, $3, 0)")
-        .bind(log.key())
-        .bind(sql(number))
-        .bind(serde_json::to_string(event)?)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+/// An entry, as it is left to the commit.
+pub(super) fn entry(log: &LogId, number: u64, event: &Event) -> Result<Row> {
+    Ok(Row::Entry(serde_json::to_string(&(
+        log.key(),
+        number,
+        event,
+    ))?))
+}
+
+/// That the entries of a log whose numbers are below go, as it is left to the commit.
+pub(super) fn trim(log: &LogId, below: u64) -> Result<Row> {
+    Ok(Row::Trim(serde_json::to_string(&(log.key(), below))?))
+}
+
+/// That a log was full, as it is left to the commit.
+pub(super) fn overflow(log: &LogId) -> Result<Row> {
+    Ok(Row::Overflow(serde_json::to_string(&log.key())?))
 }
 
 /// Removes the entries of a log whose numbers are below.

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::event::{Event, LogId, What};
 use super::rows::{self, LogRow};
 use super::{Entry, LogSettings, LogStatus};
+use crate::db::Row;
 use crate::error::Result;
 
 /// A log in memory.
@@ -72,13 +73,25 @@ pub(super) struct Place {
     log: LogId,
     pub(super) number: u64,
     /// Entries below no longer belong to the log, now and then.
-    pub(super) trim_below: Option<u64>,
-    /// What is to be stored of the log, where that changed.
-    pub(super) row: Option<LogRow>,
+    trim_below: Option<u64>,
+    /// Whether this is the first for which something makes room.
+    overflows: bool,
     filled: bool,
 }
 
 impl Place {
+    /// The rows of the entry, and of what it changes about the log.
+    pub(super) fn rows(&self, event: &Event, mut give: impl FnMut(Row)) -> Result<()> {
+        give(rows::entry(&self.log, self.number, event)?);
+        if let Some(below) = self.trim_below {
+            give(rows::trim(&self.log, below)?);
+        }
+        if self.overflows {
+            give(rows::overflow(&self.log)?);
+        }
+        Ok(())
+    }
+
     /// Puts the entry in.
     pub(super) fn fill(mut self, event: Event) {
         self.filled = true;
@@ -174,15 +187,8 @@ impl View {
                 return None;
             }
             let full = log.entries.len() + log.on_the_way >= most;
-            let row = (full && !log.overflowed).then(|| {
-                log.overflowed = true;
-                LogRow {
-                    log: id.clone(),
-                    enabled: log.enabled,
-                    overflowed: true,
-                    first: log.first,
-                }
-            });
+            let overflows = full && !log.overflowed;
+            log.overflowed |= full;
             if full && !settings.wraps {
                 return None;
             }
@@ -195,7 +201,7 @@ impl View {
                 log: id.clone(),
                 number,
                 trim_below: trims.then(|| number.saturating_sub(most as u64)),
-                row,
+                overflows,
                 filled: false,
             })
         })

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::HawkFish;
 use crate::backend::{Cause, Machine};
+use crate::ctx::Ctx;
 use crate::id::SystemId;
 use crate::inventory::System;
 
@@ -57,6 +58,15 @@ impl System {
 }
 
 impl Lately {
+    /// HawkFish itself has started or reset a machine, which is now as it is.
+    pub(crate) fn commanded(cause: ResetCause, machine: &Machine) -> Self {
+        Self {
+            cause: Some(cause),
+            at: machine.last_reset,
+            ..Self::default()
+        }
+    }
+
     /// Something happened without being told to by HawkFish.
     fn happened(&mut self, cause: &Cause, last_reset: Option<Timestamp>, now: Timestamp) {
         match cause {
@@ -94,13 +104,15 @@ impl HawkFish {
 
     /// Takes note that HawkFish itself has started or reset a system.
     pub(crate) fn note_command(&self, id: &SystemId, cause: ResetCause) {
-        self.inner.inventory.update(id, |s| {
-            s.lately = Lately {
-                cause: Some(cause),
-                at: s.machine.last_reset,
-                ..Lately::default()
-            };
-        });
+        let Ok(system) = self.system(&Ctx::service(), id) else {
+            return;
+        };
+        // Mostly it was seen with its cause.
+        if system.lately != Lately::commanded(cause, &system.machine) {
+            self.inner.inventory.update(id, |s| {
+                s.lately = Lately::commanded(cause, &s.machine);
+            });
+        }
     }
 
     /// Takes note that a guest was asked to restart.

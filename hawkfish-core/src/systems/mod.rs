@@ -78,6 +78,15 @@ impl HawkFish {
             let again = reset == ResetType::GracefulRestart && steps == [Step::Shutdown];
             self.restart_when_off(&system, again).await?;
         }
+        let cause = match steps.last() {
+            Some(Step::Start) if reset == ResetType::PushPowerButton => {
+                Some(ResetCause::PowerButton)
+            }
+            Some(Step::Start | Step::Reset) => Some(ResetCause::Command),
+            _ => None,
+        };
+        let host = self.host(&system.host)?;
+        let commanded = cause.map(|cause| host.command(system.machine.key, cause));
         match steps.as_slice() {
             [] => {}
             [Step::Start] => self.start_cold(id).await?,
@@ -88,13 +97,11 @@ impl HawkFish {
                 self.power_cycle(ctx, &system).await?;
             }
         }
-        match steps.last() {
-            Some(Step::Start) if reset == ResetType::PushPowerButton => {
-                self.note_command(id, ResetCause::PowerButton);
-            }
-            Some(Step::Start | Step::Reset) => self.note_command(id, ResetCause::Command),
-            Some(Step::Restart) => self.note_asked(id),
-            _ => {}
+        drop(commanded);
+        if let Some(cause) = cause {
+            self.note_command(id, cause);
+        } else if steps == [Step::Restart] {
+            self.note_asked(id);
         }
         self.system(ctx, id)
     }

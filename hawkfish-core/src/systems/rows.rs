@@ -1,12 +1,16 @@
 //! The SQL of systems.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use sqlx::Row;
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::backend::Machine;
-use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::backend::{Boot, BootOverride, Machine, Power, Slot};
+use crate::db::{Later, Row, Tx, from_ms, to_ms};
+use crate::error::Result;
 use crate::id::{HostId, ProjectId, SystemId};
 
 /// What is stored of a system.
@@ -21,29 +25,104 @@ pub(crate) struct SystemRow {
     pub(crate) seen: Timestamp,
 }
 
+/// What of a machine changes often: stored apart from the rest.
+#[derive(Serialize, Deserialize)]
+struct State<'a> {
+    power: Power,
+    crashed: bool,
+    last_reset: Option<Timestamp>,
+    over: Option<BootOverride>,
+    slots: Cow<'a, [Slot]>,
+}
+
+impl State<'_> {
+    fn put_into(self, machine: &mut Machine) {
+        machine.power = self.power;
+        machine.crashed = self.crashed;
+        machine.last_reset = self.last_reset;
+        machine.boot.over = self.over;
+        machine.slots = self.slots.into_owned();
+    }
+}
+
+/// Whether two machines are stored as the same one, but for their states.
+pub(crate) fn is_same_base(a: &Machine, b: &Machine) -> bool {
+    // Each by its name, so that whoever adds something has to say where it is stored.
+    let Machine {
+        key,
+        name,
+        title,
+        description,
+        power: _,
+        crashed: _,
+        last_reset: _,
+        processors,
+        memory_kib,
+        identity,
+        boot,
+        slots: _,
+        autostart,
+        hardware,
+        storage,
+        firmware,
+    } = a;
+    let Boot {
+        mode,
+        modes,
+        secure,
+        over: _,
+        targets,
+        options,
+        http_uri,
+    } = boot;
+    *key == b.key
+        && *name == b.name
+        && *title == b.title
+        && *description == b.description
+        && *processors == b.processors
+        && *memory_kib == b.memory_kib
+        && *identity == b.identity
+        && *autostart == b.autostart
+        && *mode == b.boot.mode
+        && *modes == b.boot.modes
+        && *secure == b.boot.secure
+        && *targets == b.boot.targets
+        && *options == b.boot.options
+        && *http_uri == b.boot.http_uri
+        && (Arc::ptr_eq(hardware, &b.hardware) || hardware.is_kept_as(&b.hardware))
+        && (Arc::ptr_eq(storage, &b.storage) || *storage == b.storage)
+        && (Arc::ptr_eq(firmware, &b.firmware) || *firmware == b.firmware)
+}
+
 /// All systems that were ever seen.
 pub(crate) async fn load(conn: &mut SqliteConnection) -> Result<Vec<SystemRow>> {
-    let rows = sqlx::query("SELECT id, host, project, present, indicator, machine, seen_ms FROM hf_systems ORDER BY id")
-        .fetch_all(conn)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT id, host, project, present, indicator, machine, state, COALESCE(s.seen_ms, hf_systems.seen_ms) AS last_ms
+         FROM hf_systems LEFT JOIN hf_system_states AS s ON s.system = id ORDER BY id",
+    )
+    .fetch_all(conn)
+    .await?;
     rows.iter()
         .map(|row| {
+            let mut machine: Machine = serde_json::from_str(row.try_get("machine")?)?;
+            if let Some(state) = row.try_get::<Option<&str>, _>("state")? {
+                serde_json::from_str::<State<'_>>(state)?.put_into(&mut machine);
+            }
             Ok(SystemRow {
                 id: SystemId::parse(row.try_get("id")?)?,
                 host: HostId::parse(row.try_get("host")?)?,
                 project: ProjectId::parse(row.try_get("project")?)?,
                 present: row.try_get::<i64, _>("present")? != 0,
                 indicator: row.try_get::<i64, _>("indicator")? != 0,
-                machine: serde_json::from_str(row.try_get("machine")?)?,
-                seen: Timestamp::from_millisecond(row.try_get("seen_ms")?)
-                    .map_err(|e| Error::internal("A stored time is out of range.").caused_by(e))?,
+                machine,
+                seen: from_ms(row.try_get("last_ms")?)?,
             })
         })
         .collect()
 }
 
-/// Stores what was seen of a machine. A system that is new goes to the project given; one that is known keeps its own.
-pub(crate) async fn saw(
+/// Stores a machine as a whole. A system that is new goes to the project given; one that is known keeps its own.
+pub(crate) async fn put(
     tx: &mut Tx,
     id: &SystemId,
     host: &HostId,
@@ -59,9 +138,28 @@ pub(crate) async fn saw(
     .bind(host.as_str())
     .bind(project.as_str())
     .bind(serde_json::to_string(machine)?)
-    .bind(seen.as_millisecond())
+    .bind(to_ms(seen))
     .execute(tx.conn())
     .await?;
+    put_state(tx.later(), id, machine, seen)
+}
+
+/// Stores how a machine runs. The rest of it is stored.
+pub(crate) fn put_state(
+    later: &mut Later,
+    id: &SystemId,
+    machine: &Machine,
+    seen: Timestamp,
+) -> Result<()> {
+    let state = State {
+        power: machine.power,
+        crashed: machine.crashed,
+        last_reset: machine.last_reset,
+        over: machine.boot.over,
+        slots: Cow::Borrowed(&machine.slots),
+    };
+    let row = serde_json::to_string(&(id.as_str(), state, to_ms(seen)))?;
+    later.leave(&Row::State(row));
     Ok(())
 }
 
