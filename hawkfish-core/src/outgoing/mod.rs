@@ -354,12 +354,20 @@ mod tests {
                 authorities: vec![],
             })
             .unwrap();
+        let poster = policy
+            .poster(&Tls {
+                verify: false,
+                authorities: vec![],
+            })
+            .unwrap();
         let url = Url::parse("http://localhost:9/").unwrap();
-        let error = explain(&url, client.get(url.clone()).send().await.unwrap_err());
-        assert!(
-            matches!(error.kind(), ErrorKind::AddressRefused { .. }),
-            "{error:?}"
-        );
+        for client in [client, poster] {
+            let error = explain(&url, client.get(url.clone()).send().await.unwrap_err());
+            assert!(
+                matches!(error.kind(), ErrorKind::AddressRefused { .. }),
+                "{error:?}"
+            );
+        }
     }
 
     #[test]

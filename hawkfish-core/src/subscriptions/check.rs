@@ -107,6 +107,7 @@ pub(super) fn filter(filter: &Filter) -> Result<()> {
         ("ExcludeRegistryPrefixes", &filter.exclude_registry_prefixes),
         ("MessageIds", &filter.message_ids),
         ("ExcludeMessageIds", &filter.exclude_message_ids),
+        ("EventTypes", &filter.event_types),
         ("ResourceTypes", &filter.resource_types),
         ("OriginResources", &filter.origins),
         ("Severities", &filter.severities),

@@ -18,6 +18,14 @@ use crate::id::SubscriptionId;
 /// How many dead letters each destination may have, however many the others have.
 const SPARE: usize = 100;
 
+/// Why something is given up.
+#[derive(Debug)]
+pub(super) struct Why {
+    pub(super) at: Timestamp,
+    pub(super) attempts: u32,
+    pub(super) reason: String,
+}
+
 /// What becomes of dead letters, worked out before it is stored.
 #[derive(Debug, Default)]
 pub(super) struct Change {
@@ -31,17 +39,16 @@ impl Change {
         room: &Room,
         state: &State,
         told: &[Arc<Told>],
-        (now, attempts): (Timestamp, u32),
+        why: &Why,
     ) -> Self {
-        let reason = reason(state);
         let put: Vec<_> = told
             .iter()
             .map(|told| {
                 Arc::new(DeadLetter {
                     seq: told.seq(),
-                    at: now,
-                    attempts,
-                    reason: reason.clone(),
+                    at: why.at,
+                    attempts: why.attempts,
+                    reason: why.reason.clone(),
                     replaying: false,
                     told: told.clone(),
                 })
@@ -68,18 +75,13 @@ impl Change {
     }
 
     /// These were sent once more, and did not arrive again.
-    pub(super) fn rebury(
-        state: &State,
-        told: &[Arc<Told>],
-        (now, attempts): (Timestamp, u32),
-    ) -> Self {
-        let reason = reason(state);
+    pub(super) fn rebury(state: &State, told: &[Arc<Told>], why: &Why) -> Self {
         let letters = told.iter().filter_map(|told| state.dead.get(&told.seq()));
         let put = letters.map(|letter| {
             Arc::new(DeadLetter {
-                at: now,
-                attempts: letter.attempts + attempts,
-                reason: reason.clone(),
+                at: why.at,
+                attempts: letter.attempts + why.attempts,
+                reason: why.reason.clone(),
                 replaying: false,
                 ..DeadLetter::clone(letter)
             })
@@ -123,11 +125,6 @@ impl Change {
         room.dead
             .fetch_sub(before.saturating_sub(dead.len()), Ordering::Relaxed);
     }
-}
-
-fn reason(state: &State) -> String {
-    let failure = state.delivery.failure.as_ref();
-    failure.map_or_else(String::new, |failure| failure.reason.clone())
 }
 
 fn missing(seq: u64) -> Error {

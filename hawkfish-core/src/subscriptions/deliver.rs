@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::courier::{Parcel, Refusal};
-use super::dead::Change;
+use super::dead::{Change, Why};
 use super::destination::{Destination, Facts};
 use super::hears::hears;
 use super::machine::{Action, Event as Occurrence, Life, Pin, Source};
@@ -83,12 +83,13 @@ impl Subscriptions {
             destination: destination.clone(),
         };
         self.hf.inner.jobs.spawn(async move {
-            at_work.of.work(&at_work.destination).await;
-            let AtWork { of, destination } = &at_work;
-            let (of, destination) = (of.clone(), destination.clone());
+            let well = at_work.of.work(&at_work.destination).await;
+            let (of, destination) = (at_work.of.clone(), at_work.destination.clone());
             drop(at_work);
-            // What came after the last look and before the worker was gone.
-            of.look(&destination);
+            if well {
+                // What came after the last look and before the worker was gone. After a failure of the store, the next event or tick looks again.
+                of.look(&destination);
+            }
         });
     }
 
@@ -117,19 +118,20 @@ impl Subscriptions {
         }
     }
 
-    async fn work(&self, destination: &Arc<Destination>) {
+    /// False when the store failed.
+    async fn work(&self, destination: &Arc<Destination>) -> bool {
         let Some(telling) = self.hf.store().events().telling().cloned() else {
-            return;
+            return false;
         };
         let mut ahead = VecDeque::new();
         while self.may_deliver() && !destination.gone.is_cancelled() {
             let next = self.next(destination, &*telling, &mut ahead).await;
             let batch = match next {
                 Ok(Some(batch)) => batch,
-                Ok(None) => return,
+                Ok(None) => return true,
                 Err(error) => {
                     tracing::warn!(subscription = destination.id, ?error, "nothing can be delivered now");
-                    return;
+                    return false;
                 }
             };
             let answer = self.carry(destination, &*telling, &batch).await;
@@ -146,7 +148,7 @@ impl Subscriptions {
             let result = {
                 let _gate = destination.gate.lock().await;
                 if destination.gone.is_cancelled() {
-                    return;
+                    return true;
                 }
                 self.happen(destination, occurrence, &batch.told, None)
                     .await
@@ -157,12 +159,13 @@ impl Subscriptions {
                 if state.delivery.life == Life::Sending {
                     state.delivery.life = Life::Idle;
                 }
-                return;
+                return false;
             }
             if interrupted {
-                return;
+                return true;
             }
         }
+        true
     }
 
     /// What is to be sent next, begun.
@@ -301,20 +304,30 @@ impl Subscriptions {
                 ahead.pop_front();
             }
             if ahead.front().is_none_or(|one| one.seq() != at + 1) {
+                let newest = events.last();
                 ahead.clear();
                 ahead.extend(events.read(at, CHUNK).await?);
+                // Asked after reading, so that what went meanwhile is missed.
                 let first = events.first();
-                // Only what was not read yet can be lost: between two requests, or while nothing was sent.
-                let gone = ahead
-                    .front()
-                    .map_or(first, |front| front.seq().min(first.max(at + 1)));
-                if told.is_empty() && gone > at + 1 {
-                    let lost = Occurrence::Lost(gone - 1);
-                    self.happen(destination, lost, &[], None).await?;
-                    return Ok(None);
+                let gone = match ahead.front() {
+                    Some(front) => front.seq().min(first),
+                    None => first,
+                };
+                if gone > at + 1 {
+                    if told.is_empty() {
+                        let lost = Occurrence::Lost(gone - 1);
+                        self.happen(destination, lost, &[], None).await?;
+                        return Ok(None);
+                    }
+                    break;
                 }
                 if ahead.is_empty() {
-                    break;
+                    // What is there and cannot be read was told by a newer HawkFish.
+                    let unreadable = newest.min(at + CHUNK as u64);
+                    if unreadable <= at {
+                        break;
+                    }
+                    at = unreadable;
                 }
             }
             while let Some(one) = ahead.front() {
@@ -470,18 +483,25 @@ impl Subscriptions {
         }
         let mut change = Change::default();
         let mut wake = None;
+        let why = |attempts| Why {
+            at: now,
+            attempts,
+            reason: new
+                .failure
+                .as_ref()
+                .map_or_else(String::new, |failure| failure.reason.clone()),
+        };
         for action in actions {
-            let mut state = destination.state();
-            state.delivery.failure.clone_from(&new.failure);
+            let state = destination.state();
             match action {
                 Action::WakeAt(at) => wake = Some(Some(at)),
                 Action::WakeNever => wake = Some(None),
                 Action::Bury { attempts, .. } => {
-                    change = Change::bury(self.room(), &state, told, (now, attempts));
+                    change = Change::bury(self.room(), &state, told, &why(attempts));
                 }
                 Action::Unbury { .. } => change = Change::unbury(told),
                 Action::Rebury { attempts, .. } => {
-                    change = Change::rebury(&state, told, (now, attempts));
+                    change = Change::rebury(&state, told, &why(attempts));
                 }
                 Action::Store | Action::StoreSoon | Action::Look | Action::Terminate => {}
             }

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn severity_and_type_narrow_what_is_heard() {
+    fn severity_and_types_narrow_what_is_heard() {
         let event = record("ResourceEvent.1.4.ResourceChanged", None);
         let only = |severities: &[&str], types: &[&str]| Filter {
             severities: list(severities),
@@ -221,6 +221,12 @@ mod tests {
         assert!(!of_type("ResourceAdded").takes(&event));
         assert!(only(&[], &["Chassis", "ComputerSystem"]).takes(&event));
         assert!(!only(&[], &["Chassis"]).takes(&event));
+        let of = |event_type: &str| Filter {
+            event_types: list(&[event_type]),
+            ..Filter::default()
+        };
+        assert!(of("ResourceUpdated").takes(&event));
+        assert!(!of("Alert").takes(&event));
         let nobody = Record {
             resource_type: None,
             ..event

@@ -279,7 +279,9 @@ impl Delivery {
         let hard = self.attempts > 0;
         self.attempts = 0;
         self.delivered += events;
-        self.arrived = Some(rules.now);
+        if events > 0 {
+            self.arrived = Some(rules.now);
+        }
         if self.life == Life::Sending {
             self.life = Life::Idle;
         }
