@@ -6,6 +6,7 @@ use super::Subject;
 use crate::backend::{Disk, Knob, Machine, Nic, Setting};
 use crate::id::SystemId;
 use crate::logs::What;
+use crate::tasks::Severity;
 
 /// All that there is of a system: new, or gone.
 pub(crate) fn whole(id: &SystemId) -> [Subject; 3] {
@@ -175,7 +176,15 @@ fn disks(id: &SystemId, before: &Machine, now: &Machine, all: &mut Vec<(Subject,
                     allocated: disk.allocated,
                     ..known.clone()
                 };
-                if known != *disk {
+                if known.failed != disk.failed {
+                    say(
+                        disk,
+                        What::Health(match disk.failed {
+                            true => Severity::Critical,
+                            false => Severity::Ok,
+                        }),
+                    );
+                } else if known != *disk {
                     say(disk, What::Changed);
                 }
             }

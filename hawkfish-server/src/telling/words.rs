@@ -3,6 +3,7 @@
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::events::{Happened, JobNews, Subject, TaskNews, UpdateStep};
 use hawkfish_core::logs::{Ask, BootPart, Client, Event, LogId, What, Why};
+use hawkfish_core::tasks::Severity;
 use hawkfish_redfish::message::{
     HEARTBEAT_EVENT, JOB_EVENT, Message, POWER, RESOURCE_EVENT, TASK_EVENT, UPDATE, base, hawkfish,
 };
@@ -25,6 +26,14 @@ pub(super) fn said(service: Option<&Shared>, happened: &Happened, place: &Place<
         (What::Created, _) => resource("ResourceCreated"),
         (What::Changed, _) => resource("ResourceChanged"),
         (What::Removed, _) => resource("ResourceRemoved"),
+        (What::Health(health), _) => {
+            let key = match health {
+                Severity::Ok => "ResourceStatusChangedOK",
+                Severity::Warning => "ResourceStatusChangedWarning",
+                Severity::Critical => "ResourceStatusChangedCritical",
+            };
+            RESOURCE_EVENT.message(key, &[&name(service, place), health.as_str()])
+        }
         (What::Task(news), Subject::Task(task) | Subject::SubTask { part: task, .. }) => {
             task_news(*news, task.as_str())
         }
@@ -85,15 +94,20 @@ fn update_news(step: UpdateStep, image: &str, target: &str) -> Message {
     UPDATE.message(key, &[image, target])
 }
 
-/// What people call what an event is about: the name of its system, where it belongs to one, else where it stands.
+/// What people call what an event is about: the name of its system, and of what part of that, or else where it stands.
 fn name(service: Option<&Shared>, place: &Place<'_>) -> String {
     let Some(id) = place.system else {
         return place.uri.clone().unwrap_or_default();
     };
     let system = service.and_then(|service| service.hf.system(&Ctx::service(), id).ok());
-    match system {
-        Some(system) => system.machine.name.clone(),
-        None => id.to_string(),
+    let system = match &system {
+        Some(system) => system.machine.name.as_str(),
+        None => id.as_str(),
+    };
+    let uri = place.uri.as_deref().unwrap_or_default();
+    match uri.rsplit('/').next() {
+        Some(part) if !uri.ends_with(id.as_str()) => format!("{part} of {system}"),
+        _ => system.to_owned(),
     }
 }
 
@@ -107,6 +121,7 @@ pub(super) fn kind(what: &What) -> &'static str {
         | What::WatchdogFired
         | What::DiskFailed
         | What::HostLost { .. }
+        | What::Health(Severity::Warning | Severity::Critical)
         | What::LoginRefused { .. }
         | What::AccountLocked { .. } => "Alert",
         What::Heartbeat | What::Missed | What::Test(_) => "Other",
@@ -125,7 +140,10 @@ pub(super) fn kind_named(name: &str) -> &'static str {
         "Alert",
         "MetricReport",
     ];
-    kinds.into_iter().find(|kind| *kind == name).unwrap_or("Other")
+    kinds
+        .into_iter()
+        .find(|kind| *kind == name)
+        .unwrap_or("Other")
 }
 
 /// What is said of an event in a log.

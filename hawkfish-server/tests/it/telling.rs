@@ -129,6 +129,13 @@ fn everything(system: &SystemId) -> Vec<(Subject, What)> {
         (Subject::Room(Room::Events), What::Heartbeat),
         (Subject::Room(Room::Events), What::Missed),
     ];
+    for health in [Severity::Ok, Severity::Warning, Severity::Critical] {
+        let about = Subject::Drive {
+            system: system.clone(),
+            drive: "sda".into(),
+        };
+        all.push((about, What::Health(health)));
+    }
     for ask in [
         Ask::ShutDown,
         Ask::Restart,
@@ -280,7 +287,7 @@ async fn whatever_happens_becomes_an_event_as_the_schema_has_it() {
     let Some(dmtf) = dmtf else { return };
     let errors: Vec<String> = dmtf
         .iter_errors(&whole)
-        .map(|error| format!("{}: {error}", error.instance_path))
+        .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
     assert!(!dmtf.is_valid(&json!({"@odata.type": "#Event.v1_13_0.Event"})));
@@ -315,6 +322,20 @@ async fn a_system_is_told_of_by_its_name_in_dmtfs_words_and_leads_to_its_log_whi
     let off = telling.record(&happened(Subject::Chassis(system.clone()), what));
     assert_eq!(off.message_id, "Power.1.2.ChassisPoweredOff");
     assert_eq!(parsed(&off.json)["MessageArgs"], json!(["Server", name]));
+
+    let drive = Subject::Drive {
+        system: system.clone(),
+        drive: "sda".into(),
+    };
+    let failed = telling.record(&happened(drive, What::Health(Severity::Critical)));
+    assert_eq!(
+        failed.message_id,
+        "ResourceEvent.1.4.ResourceStatusChangedCritical"
+    );
+    let part = format!("sda of {}", name.as_str().unwrap());
+    let told = parsed(&failed.json);
+    assert_eq!(told["MessageArgs"], json!([part, "Critical"]));
+    assert_eq!(told["EventType"], "Alert");
 
     // Of one that is no longer there the id is left.
     let gone = Subject::System(id("long-gone"));
