@@ -247,7 +247,12 @@ async fn forgetful(kept: u64, in_memory: usize) -> Door {
         .unwrap();
     hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
     let app = App::new(hf, Options::default());
-    Door { app, clock, rack }
+    Door {
+        app,
+        clock,
+        rack,
+        post: Arc::default(),
+    }
 }
 
 #[tokio::test]
