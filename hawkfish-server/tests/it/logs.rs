@@ -44,7 +44,7 @@ impl Door {
     }
 
     /// Lets time go on, and everything happen that is due.
-    async fn pass_time(&self, seconds: i64) {
+    pub(crate) async fn pass_time(&self, seconds: i64) {
         use hawkfish_core::clock::Clock as _;
         let end = self.clock.now() + SignedDuration::from_secs(seconds);
         while let Some(next) = self.app.hawkfish().next_due().filter(|next| *next <= end) {
@@ -434,6 +434,7 @@ async fn tight(wraps: bool) -> Door {
         app: App::new(hf, Options::default()),
         clock,
         rack,
+        post: Arc::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::door::Door;
 
-fn authority() -> String {
+pub(crate) fn authority() -> String {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
