@@ -11,7 +11,7 @@ LINUX_MODULES=(
     virtio_pci virtio_blk virtio_scsi virtio_net virtio_rng
     ahci ata_piix sd_mod sr_mod cdrom isofs nls_utf8
     xhci_pci ehci_pci uhci_hcd usb_storage uas
-    evdev button efivarfs e1000 e1000e i6300esb
+    evdev button efivarfs e1000 e1000e i6300esb pvpanic pvpanic-mmio
 )
 
 write_init() {
@@ -115,9 +115,19 @@ write_init() {
 		    cmos
 		    [ "$(dd if=/dev/port bs=1 skip=113 count=1 2>/dev/null | od -An -tx1 | tr -d ' ')" != 5a ] || reboot_after=""
 		fi
+		poweroff_after=$(word hf.poweroff_after)
+		crash_after=$(word hf.crash_after)
 		tick=0
 		while true; do
 		    echo "tick $tick"
+		    if [ -n "$poweroff_after" ] && [ "$tick" -ge "$poweroff_after" ]; then
+		        echo HAWKFISH-POWEROFF
+		        poweroff -f
+		    fi
+		    if [ -n "$crash_after" ] && [ "$tick" -ge "$crash_after" ]; then
+		        echo HAWKFISH-CRASH
+		        echo c >/proc/sysrq-trigger
+		    fi
 		    if [ -n "$reboot_after" ] && [ "$tick" -ge "$reboot_after" ]; then
 		        echo HAWKFISH-REBOOT
 		        cmos

@@ -8,7 +8,7 @@ plain() {
 }
 
 make_xml() {
-    local name efi="" disk="" cdrom="" has_cdrom=1 serial="" pty="" memory="" boot=hd nic=user vnc="" kernel="" cmdline="" uuid=""
+    local name efi="" panic="" disk="" cdrom="" has_cdrom=1 serial="" pty="" memory="" boot=hd nic=user vnc="" kernel="" cmdline="" uuid=""
     name=$(plain "$1")
     shift
     while [[ $# -gt 0 ]]; do
@@ -17,6 +17,7 @@ make_xml() {
         --cdrom-empty) has_cdrom=1 ;;
         --no-cdrom) has_cdrom="" ;;
         --pty) pty=1 ;;
+        --panic) panic=1 ;;
         --disk | --cdrom | --serial | --memory | --boot | --nic | --vnc | --kernel | --cmdline | --uuid)
             [[ $# -ge 2 ]] || usage
             printf -v "${1#--}" '%s' "$(plain "$2")"
@@ -91,6 +92,7 @@ make_xml() {
     fi
     [[ -z $vnc ]] || echo "    <graphics type='vnc' socket='$vnc'/>"
     [[ -z $vnc ]] || echo "    <video><model type='vga'/></video>"
+    [[ -z $panic ]] || echo "    <panic model='isa'/>"
     cat <<-XML
 		    <watchdog model='i6300esb' action='none'/>
 		    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>

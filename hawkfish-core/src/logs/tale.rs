@@ -40,7 +40,7 @@ fn power_tale(
 ) {
     let why = match (doing, cause) {
         (Some(Doing::Power), _) => Why::Command,
-        (_, Cause::Shutdown | Cause::Reset) => Why::Guest,
+        (_, Cause::Shutdown | Cause::Reset | Cause::Crashed) => Why::Guest,
         (_, Cause::Seen) => Why::Unseen,
         _ => Why::Outside,
     };
@@ -55,8 +55,10 @@ fn power_tale(
         _ => {}
     }
     if !was_off && (now.power == Power::Off || matches!(cause, Cause::Shutdown | Cause::Stopped)) {
+        // One that failed and stood still comes to be off: that it failed is known.
+        let stood = before.crashed && *power == Power::Paused;
         told.push(match cause {
-            Cause::Crashed => What::Crashed,
+            Cause::Crashed if !stood => What::Crashed,
             _ if now.crashed && !before.crashed && stops => What::Crashed,
             // What was asked to shut down does so by itself, also while HawkFish waits for it.
             Cause::Shutdown => What::PoweredOff(Why::Guest),
@@ -69,7 +71,9 @@ fn power_tale(
         if now.power == Power::Paused {
             return;
         }
-    } else if *cause == Cause::Crashed && !(before.crashed && *power == Power::Paused) {
+    } else if *cause == Cause::Crashed
+        && !(before.crashed && matches!(*power, Power::Paused | Power::Off))
+    {
         told.push(What::Crashed);
     } else if *cause == Cause::Reset && now.power != Power::Off {
         if why == Why::Command || !is_same_reset(before, now) {
@@ -192,6 +196,7 @@ mod tests {
         for (cause, then) in happens {
             let mut now = before.clone();
             now.power = *then;
+            now.crashed |= *cause == Cause::Crashed;
             if *cause == Cause::Reset {
                 clock += jiff::SignedDuration::from_secs(60);
                 now.last_reset = Some(clock);
@@ -232,6 +237,19 @@ mod tests {
                 vec![What::PoweredOff(Why::Outside)],
             ),
             (On, vec![(Cause::Crashed, Off)], None, vec![What::Crashed]),
+            // libvirt tells of a guest that panicked, and again when it takes its machine away.
+            (
+                On,
+                vec![(Cause::Crashed, Paused), (Cause::Crashed, Off)],
+                None,
+                vec![What::Crashed, What::PoweredOff(Why::Guest)],
+            ),
+            (
+                On,
+                vec![(Cause::Crashed, Off), (Cause::Crashed, Off)],
+                None,
+                vec![What::Crashed],
+            ),
             (
                 On,
                 vec![(Cause::Seen, Off)],
