@@ -231,7 +231,10 @@ mod tests {
             "CONNECTION",
             "X-HawkFish-Signature",
         ] {
-            assert_eq!(pointer(one(name, "hunter2")), format!("/HttpHeaders/1/{name}"));
+            assert_eq!(
+                pointer(one(name, "hunter2")),
+                format!("/HttpHeaders/1/{name}")
+            );
         }
         assert_eq!(pointer(one("A/B~", "hunter2")), "/HttpHeaders/1/A~1B~0");
         for value in ["hunter2\r\nEvil: 1", "hunter2\0", " hunter2", "hünter2"] {

@@ -35,12 +35,7 @@ pub(super) struct Change {
 
 impl Change {
     /// These events are given up.
-    pub(super) fn bury(
-        room: &Room,
-        state: &State,
-        told: &[Arc<Told>],
-        why: &Why,
-    ) -> Self {
+    pub(super) fn bury(room: &Room, state: &State, told: &[Arc<Told>], why: &Why) -> Self {
         let put: Vec<_> = told
             .iter()
             .map(|told| {
@@ -147,12 +142,7 @@ impl Subscriptions {
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn dead_letter(
-        &self,
-        ctx: &Ctx,
-        id: &SubscriptionId,
-        seq: u64,
-    ) -> Result<Arc<DeadLetter>> {
+    pub fn dead_letter(&self, ctx: &Ctx, id: &SubscriptionId, seq: u64) -> Result<Arc<DeadLetter>> {
         let destination = self.find(ctx, id)?;
         let letter = destination.state().dead.get(&seq).cloned();
         letter.ok_or_else(|| missing(seq))

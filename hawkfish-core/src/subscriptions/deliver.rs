@@ -130,7 +130,11 @@ impl Subscriptions {
                 Ok(Some(batch)) => batch,
                 Ok(None) => return true,
                 Err(error) => {
-                    tracing::warn!(subscription = destination.id, ?error, "nothing can be delivered now");
+                    tracing::warn!(
+                        subscription = destination.id,
+                        ?error,
+                        "nothing can be delivered now"
+                    );
                     return false;
                 }
             };
@@ -154,7 +158,11 @@ impl Subscriptions {
                     .await
             };
             if let Err(error) = result {
-                tracing::warn!(subscription = destination.id, ?error, "what came of a delivery could not be stored");
+                tracing::warn!(
+                    subscription = destination.id,
+                    ?error,
+                    "what came of a delivery could not be stored"
+                );
                 let mut state = destination.state();
                 if state.delivery.life == Life::Sending {
                     state.delivery.life = Life::Idle;
@@ -588,8 +596,8 @@ impl Subscriptions {
 
     /// Does what is due for a destination.
     pub(crate) async fn on_due(&self, row: &Due) -> Result<()> {
-        let found = SubscriptionId::parse(&row.subject)
-            .and_then(|id| self.find(&Ctx::service(), &id));
+        let found =
+            SubscriptionId::parse(&row.subject).and_then(|id| self.find(&Ctx::service(), &id));
         let Ok(destination) = found else {
             let (kind, subject) = (row.kind.clone(), row.subject.clone());
             return self
@@ -603,7 +611,8 @@ impl Subscriptions {
             if row.kind == DUE_HEARTBEAT {
                 self.heartbeat(&destination, row).await?;
             } else {
-                self.happen(&destination, Occurrence::Due, &[], None).await?;
+                self.happen(&destination, Occurrence::Due, &[], None)
+                    .await?;
             }
         }
         self.look(&destination);

@@ -156,7 +156,8 @@ mod tests {
     }
 
     #[test]
-    fn registries_and_messages_add_to_each_other_and_what_is_excluded_is_out_whatever_else_is_said() {
+    fn registries_and_messages_add_to_each_other_and_what_is_excluded_is_out_whatever_else_is_said()
+    {
         let filter = Filter {
             registry_prefixes: list(&["TaskEvent"]),
             message_ids: list(&["ResourceEvent.ResourceCreated", "TaskEvent.TaskStarted"]),
@@ -238,7 +239,9 @@ mod tests {
     fn reports_are_chosen_by_their_definitions_alone() {
         let report = Record {
             format: Format::MetricReport,
-            definition: Some("/redfish/v1/TelemetryService/MetricReportDefinitions/Power".to_owned()),
+            definition: Some(
+                "/redfish/v1/TelemetryService/MetricReportDefinitions/Power".to_owned(),
+            ),
             ..record("", None)
         };
         let of = |uri: &str| Filter {

@@ -151,7 +151,11 @@ pub(super) enum Action {
     /// It is not to be due.
     WakeNever,
     /// The events of the stream after `after` to `last` become dead letters.
-    Bury { after: u64, last: u64, attempts: u32 },
+    Bury {
+        after: u64,
+        last: u64,
+        attempts: u32,
+    },
     /// The letters up to `last` that were sent once more have arrived.
     Unbury { last: u64 },
     /// The letters up to `last` that were sent once more did not arrive.
@@ -285,7 +289,11 @@ impl Delivery {
         if self.life == Life::Sending {
             self.life = Life::Idle;
         }
-        let mut actions = vec![if hard { Action::Store } else { Action::StoreSoon }];
+        let mut actions = vec![if hard {
+            Action::Store
+        } else {
+            Action::StoreSoon
+        }];
         if let Some(pin) = self.pin.take() {
             match pin.source {
                 Source::Stream => self.pass(pin.last),
@@ -347,12 +355,7 @@ impl Delivery {
         }
     }
 
-    fn resumed(
-        &mut self,
-        rules: &Rules,
-        last: u64,
-        within: Option<SignedDuration>,
-    ) -> Vec<Action> {
+    fn resumed(&mut self, rules: &Rules, last: u64, within: Option<SignedDuration>) -> Vec<Action> {
         if self.life != Life::Suspended {
             return vec![];
         }

@@ -154,7 +154,11 @@ impl Room {
         let courier = settings.courier.clone().unwrap_or_else(|| {
             let given = settings.authorities.clone();
             let authorities = given.unwrap_or_else(|| authorities.to_vec());
-            Arc::new(courier::Http::new(policy.clone(), authorities, clock.clone()))
+            Arc::new(courier::Http::new(
+                policy.clone(),
+                authorities,
+                clock.clone(),
+            ))
         });
         Ok(Self {
             settings,

@@ -152,7 +152,9 @@ pub(super) async fn letters(
             event: letter.fact.event,
             entry: letter.fact.entry,
         });
-        let of = all.entry(number(row.try_get("subscription")?)?).or_default();
+        let of = all
+            .entry(number(row.try_get("subscription")?)?)
+            .or_default();
         of.insert(
             letter.seq,
             Arc::new(DeadLetter {

@@ -621,6 +621,7 @@ impl HawkFish {
             let made = Report::with(entry.report.as_deref(), &entry.definition, now, values);
             (entry, made)
         });
+        let wanted = self.inner.subscriptions.wants_reports();
         let (inner, subject) = (telemetry.0.clone(), row.subject.clone());
         self.store()
             .write(move |tx| {
@@ -636,8 +637,11 @@ impl HawkFish {
                     let Some(made) = made else { return Ok(()) };
                     rows::put_report(tx, &made).await?;
                     let made = Arc::new(made);
-                    let event = What::Report(made.clone()).at(now);
-                    tx.happened(Subject::Report(made.definition.clone()), event);
+                    // A report is long, and the stream keeps many events: it holds only what somebody wants to hear.
+                    if wanted {
+                        let event = What::Report(made.clone()).at(now);
+                        tx.happened(Subject::Report(made.definition.clone()), event);
+                    }
                     tx.after_commit(move || {
                         let mut all = inner.all.write().unwrap_or_else(PoisonError::into_inner);
                         if let Some(entry) = all.get_mut(&made.definition) {

@@ -5,6 +5,8 @@ mod behavior;
 mod behavior_libvirt;
 mod behavior_sim;
 mod bios;
+mod deliveries;
+mod hostile_receivers;
 mod jobs;
 #[cfg(feature = "libvirt")]
 mod lab;
@@ -15,11 +17,13 @@ mod libvirt_disks;
 mod managers;
 mod media;
 mod media_authorities;
+mod post;
 mod rig;
 mod sim;
 mod sim_props;
 #[cfg(feature = "libvirt")]
 mod stats_libvirt;
+mod subscriptions;
 mod systems;
 mod tasks;
 mod telemetry;

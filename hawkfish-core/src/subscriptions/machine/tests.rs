@@ -61,7 +61,10 @@ fn fail(rules: &Rules, most: usize) -> (Delivery, Vec<SignedDuration>, Vec<Actio
 fn what_arrives_moves_the_cursor_and_what_does_not_becomes_a_dead_letter_after_five_tries() {
     let rules = rules(Retry::DeadLetter);
     let (done, actions) = begun(&rules).event(&rules, Event::Delivered(2));
-    assert_eq!((done.through, done.delivered, done.life), (7, 2, Life::Idle));
+    assert_eq!(
+        (done.through, done.delivered, done.life),
+        (7, 2, Life::Idle)
+    );
     assert_eq!(actions, [Action::StoreSoon]);
 
     let (dead, waits, actions) = fail(&rules, 100);
@@ -105,7 +108,11 @@ fn each_policy_ends_as_it_says() {
     assert_eq!((waits.len(), actions), (4, vec![Action::Terminate]));
 
     let (_, waits, _) = fail(&rules(Retry::RetryForever), 50);
-    assert!(waits.iter().all(|wait| *wait == SignedDuration::from_secs(30)));
+    assert!(
+        waits
+            .iter()
+            .all(|wait| *wait == SignedDuration::from_secs(30))
+    );
     assert_eq!(waits.len(), 50);
 }
 
