@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use hawkfish_core::clock::Clock as _;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::error::ErrorKind;
-use hawkfish_core::events::EventSettings;
+use hawkfish_core::events::{EventSettings, Format};
 use hawkfish_core::id::SubscriptionId;
+use hawkfish_core::jobs::Schedule;
 use hawkfish_core::subscriptions::{
     Filter, MOST_BACKOFF, NewSubscription, Retry, ServiceSettings, SubscriptionChange,
     SubscriptionSettings,
 };
+use hawkfish_core::telemetry::{Metric, NewDefinition, Set, Update, Wanted, When};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
@@ -863,4 +865,51 @@ async fn a_flapping_destination_hears_everything_once_and_in_order() {
     desk.pass(3_600).await;
     assert_eq!(desk.post.events_of("a.example"), *all.lock().unwrap());
     assert_eq!(desk.shown(&id).dead, 0);
+}
+
+#[tokio::test]
+async fn reports_go_to_who_asked_for_reports_one_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = Desk::start(dir.path()).await;
+    let wanted = Wanted {
+        metric: Metric::PowerConsumption,
+        systems: Set::All,
+        instances: Set::All,
+    };
+    let every = Schedule::every(desk.clock.now(), SignedDuration::from_secs(10));
+    let new = NewDefinition {
+        id: None,
+        name: None,
+        description: None,
+        when: When::Periodic(every),
+        enabled: true,
+        update: Update::Overwrite,
+        suppress_repeated: false,
+        wanted: vec![wanted],
+        words: serde_json::Value::Null,
+    };
+    let telemetry = desk.hf.telemetry();
+    telemetry.define(&Ctx::service(), new).await.unwrap();
+    // Nobody wants to hear of them: the stream is not filled with them.
+    let before = desk.hf.events().last();
+    desk.pass(30).await;
+    assert_eq!(desk.hf.events().last(), before);
+
+    desk.subscribe(at("events.example")).await;
+    let reports = NewSubscription {
+        format: Format::MetricReport,
+        filter: Filter::default(),
+        ..at("reports.example")
+    };
+    let id = desk.subscribe(reports).await;
+    let suspended = desk.hf.subscriptions().suspend(&Ctx::service(), &id).await;
+    suspended.unwrap();
+    desk.pass(30).await;
+    let resumed = desk.hf.subscriptions().resume(&Ctx::service(), &id, None);
+    resumed.await.unwrap();
+    desk.settle().await;
+    let carried = desk.post.carried();
+    assert!(carried.iter().all(|c| c.host == "reports.example"));
+    let sizes: Vec<usize> = carried.iter().map(|c| c.events().len()).collect();
+    assert_eq!(sizes, [1, 1, 1]);
 }

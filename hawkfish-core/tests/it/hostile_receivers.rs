@@ -389,3 +389,45 @@ async fn a_thousand_events_go_over_few_connections_once_and_in_order() {
     assert!(connections <= 3, "{connections} connections");
     hf.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_proves_who_it_is_unless_its_subscription_says_that_it_need_not() {
+    let (address, authority) = crate::media_authorities::server().await;
+    let url: url::Url = format!("https://{address}/").parse().unwrap();
+    for (authorities, verify, takes) in [
+        (vec![], true, false),
+        (vec![], false, true),
+        (vec![authority.into_bytes().into()], true, true),
+    ] {
+        let policy = Policy {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            deny: vec![],
+        };
+        let settings = SubscriptionSettings {
+            policy: Some(Arc::new(policy)),
+            authorities: Some(authorities),
+            ..SubscriptionSettings::default()
+        };
+        let hf = HawkFish::builder().in_memory().subscriptions(settings);
+        let hf = hf.start().await.unwrap();
+        hf.events().set_telling(Arc::new(Words));
+        hf.start_running();
+        let new = NewSubscription {
+            verify_certificate: verify,
+            ..NewSubscription::to(url.clone())
+        };
+        let made = hf.subscriptions().create(&Ctx::service(), new).await;
+        let id = made.unwrap().id.clone();
+        tell(&hf).await;
+        if takes {
+            until("the event", || shown(&hf, &id).delivered > 0).await;
+            assert_eq!(shown(&hf, &id).last_failure, None);
+        } else {
+            until("the failure", || shown(&hf, &id).attempts == 1).await;
+            let failure = shown(&hf, &id).last_failure.clone().unwrap();
+            assert!(failure.reason.contains("certificate"), "{}", failure.reason);
+            assert_eq!(shown(&hf, &id).delivered, 0);
+        }
+        hf.close().await.unwrap();
+    }
+}

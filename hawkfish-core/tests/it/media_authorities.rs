@@ -17,7 +17,7 @@ use crate::rig::Rig;
 const IMAGE: &[u8] = b"an image from somebody whom few know";
 
 /// A web server with a certificate that an authority of its own has signed, and the certificate of that.
-async fn server() -> (SocketAddr, String) {
+pub(crate) async fn server() -> (SocketAddr, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

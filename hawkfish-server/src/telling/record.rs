@@ -105,7 +105,14 @@ struct Beside<'a> {
 }
 
 fn told(happened: &Happened, message: &Message, place: Place<'_>, beside: Beside<'_>) -> Record {
-    let seq = happened.seq.to_string();
+    let seq = match happened.seq {
+        // Told to one destination alone: it has no place, and is nobody's double.
+        0 => {
+            let key = message.message_id.rsplit('.').next().unwrap_or_default();
+            format!("{key}-{}", happened.event.at.as_millisecond())
+        }
+        seq => seq.to_string(),
+    };
     let severity = match message.severity {
         Severity::OK => "OK",
         Severity::Warning => "Warning",
