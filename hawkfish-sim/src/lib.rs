@@ -13,8 +13,13 @@
 //!
 //! The same seed, the same requests and the same advances of time give the same [`Trace`], to the byte.
 
+pub mod description;
+pub mod fault;
+mod gate;
 mod trace;
 mod world;
 
+pub use description::Description;
+pub use gate::Bmc;
 pub use trace::Trace;
 pub use world::{Builder, Error, PASSWORD, USER, World};

@@ -39,6 +39,17 @@ impl Trace {
         self.message(headers, body);
     }
 
+    /// A rule fired, for the n-th time.
+    pub(crate) fn fault(&mut self, at: Timestamp, rule: &str, number: u64) {
+        self.line(format_args!(
+            "[{at}] ! fault {rule:?} for the {number}. time"
+        ));
+    }
+
+    pub(crate) fn broken(&mut self, at: Timestamp, what: &str) {
+        self.line(format_args!("[{at}] < none: {what}"));
+    }
+
     pub(crate) fn advanced(&mut self, from: Timestamp, to: Timestamp) {
         self.line(format_args!("[{from}] time goes on to {to}"));
     }

@@ -1,6 +1,8 @@
 //! A world: the production service on simulated machines, with a clock and chance of its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
@@ -9,7 +11,7 @@ use hawkfish_client::Client;
 use hawkfish_core::accounts::HashCost;
 use hawkfish_core::app::HawkFish;
 use hawkfish_core::backend::Backend;
-use hawkfish_core::backend::sim::{SimBackend, SimSettings};
+use hawkfish_core::backend::sim::{Profile, SimBackend, SimSettings};
 use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::entropy::SeededEntropy;
@@ -19,7 +21,11 @@ use hawkfish_server::{App, Options};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
+use tower::ServiceExt as _;
 
+use crate::description::{self, BadDescription, Description, Rack};
+use crate::fault::{BadRule, Broken, Engine, Rule};
+use crate::gate::Bmc;
 use crate::trace::Trace;
 
 /// The administrator of every world.
@@ -40,6 +46,12 @@ pub enum Error {
     /// The client could not be made.
     #[error(transparent)]
     Client(#[from] hawkfish_client::Error),
+    /// A fault cannot be.
+    #[error(transparent)]
+    Fault(#[from] BadRule),
+    /// A description makes no world.
+    #[error(transparent)]
+    Description(#[from] BadDescription),
     /// Something is due again and again at the same moment.
     #[error("time cannot go on: what is due at {0} stays due")]
     Stuck(Timestamp),
@@ -48,9 +60,8 @@ pub enum Error {
 /// What a world is made of.
 #[derive(Clone, Debug)]
 pub struct Builder {
-    seed: u64,
+    description: Description,
     systems: usize,
-    password: String,
     data_dir: Option<PathBuf>,
     options: Options,
 }
@@ -58,9 +69,8 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            seed: 0,
+            description: Description::default(),
             systems: 1,
-            password: PASSWORD.to_owned(),
             data_dir: None,
             options: Options::default(),
         }
@@ -71,11 +81,18 @@ impl Builder {
     /// Decides everything that is left to chance: identities, tokens.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.description.seed = Some(seed);
         self
     }
 
-    /// How many systems there are; one unless said.
+    /// Takes what a description says, in place of all that was said so far of seed, password, racks and faults.
+    #[must_use]
+    pub fn describe(mut self, description: Description) -> Self {
+        self.description = description;
+        self
+    }
+
+    /// How many systems there are, where no rack is described; one unless said.
     #[must_use]
     pub fn systems(mut self, systems: usize) -> Self {
         self.systems = systems;
@@ -85,7 +102,7 @@ impl Builder {
     /// The administrator's password.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.password = password.into();
+        self.description.password = Some(password.into());
         self
     }
 
@@ -103,50 +120,115 @@ impl Builder {
         self
     }
 
+    /// Puts a fault at the end of the list. See [`crate::fault`].
+    #[must_use]
+    pub fn fault(mut self, rule: Rule) -> Self {
+        self.description.faults.push(rule);
+        self
+    }
+
+    /// Puts faults at the end of the list, such as those of a [`crate::fault::preset`].
+    #[must_use]
+    pub fn faults(mut self, rules: impl IntoIterator<Item = Rule>) -> Self {
+        self.description.faults.extend(rules);
+        self
+    }
+
     /// Makes the world. Its clock stands at the beginning of 2026.
     ///
     /// # Errors
-    /// `Core` when the store cannot be opened.
+    /// `Core` when the store cannot be opened; `Fault` and `Description` for what cannot be.
     pub async fn start(self) -> Result<World, Error> {
-        let beginning: Timestamp = BEGINNING.parse().expect("a constant time");
+        let Self {
+            mut description,
+            systems,
+            data_dir,
+            options,
+        } = self;
+        description.check()?;
+        if description.racks.is_empty() {
+            description.racks.push(Rack::new("sim", systems));
+        }
+        let seed = description.seed.unwrap_or(0);
+        let mut faults = Engine::new(seed);
+        for rule in description.all_faults()? {
+            faults.put(rule)?;
+        }
+        let beginning = description
+            .begins
+            .unwrap_or_else(|| BEGINNING.parse().expect("a constant time"));
         let clock = Arc::new(ManualClock::new(beginning));
-        let settings = SimSettings {
-            systems: self.systems,
-            seed: self.seed,
-            ..SimSettings::default()
-        };
-        let backend = SimBackend::new(settings, clock.clone());
         let mut builder = HawkFish::builder()
             .clock(clock.clone())
-            .entropy(Arc::new(SeededEntropy::new(self.seed, "service")))
-            .hash_cost(HashCost::LEAST)
-            .host(HostId::parse("sim")?, backend.clone());
-        if let Some(dir) = self.data_dir {
+            .entropy(Arc::new(SeededEntropy::new(seed, "service")))
+            .hash_cost(HashCost::LEAST);
+        let mut racks = BTreeMap::new();
+        for rack in &description.racks {
+            let backend = rack_of(&description, rack, seed, &clock)?;
+            builder = builder.host(HostId::parse(&rack.name)?, backend.clone());
+            racks.insert(rack.name.clone(), backend);
+        }
+        if let Some(dir) = data_dir {
             builder = builder.data_dir(dir);
         }
+        let password = description.password.unwrap_or_else(|| PASSWORD.to_owned());
         let hawkfish = builder.start().await?;
-        hawkfish
-            .accounts()
-            .ensure_admin(Some(&self.password))
-            .await?;
-        let app = App::new(hawkfish, self.options);
-        Ok(World {
+        hawkfish.accounts().ensure_admin(Some(&password)).await?;
+        let app = App::new(hawkfish, options);
+        Ok(World(Arc::new(Inner {
             app,
+            beginning,
             clock,
-            backend,
-            password: self.password,
+            racks,
+            password,
+            faults: Mutex::new(faults),
+            in_flight: AtomicU32::new(0),
             trace: Mutex::default(),
-        })
+        })))
     }
 }
 
-/// A service on simulated machines, in process.
+/// A rack, with the guests that are its servers' own.
+fn rack_of(
+    description: &Description,
+    rack: &Rack,
+    seed: u64,
+    clock: &Arc<ManualClock>,
+) -> Result<Arc<SimBackend>, Error> {
+    let settings = SimSettings {
+        systems: rack.systems,
+        seed,
+        name: rack.name.clone(),
+        profiles: description.makes(rack)?,
+    };
+    let makes = match settings.profiles.as_slice() {
+        [] => Profile::all(),
+        makes => makes.to_vec(),
+    };
+    let backend = SimBackend::new(settings, clock.clone());
+    for (name, guest) in &rack.guests {
+        let place = description::number(&rack.name, name).unwrap_or(1) - 1;
+        let base = makes[place % makes.len()].guest.clone();
+        if let Some(key) = backend.key(place) {
+            backend.set_guest(key, guest.over(base, name)?)?;
+        }
+    }
+    Ok(backend)
+}
+
+/// A service on simulated machines, in process. Clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct World(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct World {
+struct Inner {
     app: App,
+    beginning: Timestamp,
     clock: Arc<ManualClock>,
-    backend: Arc<SimBackend>,
+    racks: BTreeMap<String, Arc<SimBackend>>,
     password: String,
+    faults: Mutex<Engine>,
+    in_flight: AtomicU32,
     trace: Mutex<Trace>,
 }
 
@@ -157,66 +239,125 @@ impl World {
         Builder::default()
     }
 
-    /// The service, for a transport of one's own. What goes this way is not in the trace.
+    /// The service without its faults. What goes this way is not in the trace.
     #[must_use]
     pub fn app(&self) -> &App {
-        &self.app
+        &self.0.app
     }
 
     /// The system behind the service.
     #[must_use]
     pub fn hawkfish(&self) -> &HawkFish {
-        self.app.hawkfish()
+        self.0.app.hawkfish()
     }
 
-    /// The machines.
+    /// The machines of the first rack, which is the only one where none was described.
     #[must_use]
     pub fn machines(&self) -> &Arc<SimBackend> {
-        &self.backend
+        self.racks().values().next().expect("a world has a rack")
+    }
+
+    /// The racks, by name.
+    #[must_use]
+    pub fn racks(&self) -> &BTreeMap<String, Arc<SimBackend>> {
+        &self.0.racks
     }
 
     /// The time in this world.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         use hawkfish_core::clock::Clock as _;
-        self.clock.now()
+        self.0.clock.now()
     }
 
-    /// A client that talks to the service without a socket, with the administrator's name and password. What it does is not in the trace.
+    /// The service with its faults, for a transport of one's own.
+    #[must_use]
+    pub fn bmc(&self) -> Bmc {
+        Bmc::new(self.clone())
+    }
+
+    /// A client that talks to the service without a socket, with the administrator's name and password.
     ///
     /// # Errors
     /// `Client` when it cannot be made.
     pub fn client(&self) -> Result<Client, Error> {
         let client = Client::builder("http://hawkfish.sim")
-            .basic(USER, &self.password)
-            .service::<App, Body>(self.app.clone())
+            .basic(USER, &self.0.password)
+            .service::<Bmc, Body>(self.bmc())
             .build()?;
         Ok(client)
     }
 
-    /// Lets the service answer a request, and traces both.
+    /// Lets the service answer a request, with its faults.
+    ///
+    /// # Errors
+    /// A fault closed the connection; where that was in the middle of the body, the answer has what came before.
+    pub async fn try_call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
+        let response = self.bmc().oneshot(request.map(Body::from)).await?;
+        let (parts, mut body) = response.into_parts();
+        let mut bytes = Vec::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            if let Ok(data) = frame.into_data() {
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Ok(Response::from_parts(parts, bytes.into()))
+    }
+
+    /// Lets the service answer a request, with its faults.
+    ///
+    /// # Panics
+    /// Where a fault closes the connection: see [`World::try_call`].
     pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let (parts, body) = request.into_parts();
-        self.traced(|t| {
-            t.request(
-                self.now(),
-                &parts.method,
-                &parts.uri.to_string(),
-                &parts.headers,
-                &body,
-            )
-        });
-        let response = self
-            .app
-            .answer(Request::from_parts(parts, Body::from(body)))
-            .await;
-        let (parts, body) = response.into_parts();
-        let body = match body.collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => Bytes::from(format!("the body broke off: {error}")),
-        };
-        self.traced(|t| t.response(self.now(), parts.status, &parts.headers, &body));
-        Response::from_parts(parts, body)
+        match self.try_call(request).await {
+            Ok(response) => response,
+            Err(broken) => panic!("{broken}"),
+        }
+    }
+
+    /// Puts a fault at the end of the list; one of that name is replaced.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn set_fault(&self, rule: Rule) -> Result<(), BadRule> {
+        self.faults(|engine| engine.put(rule))
+    }
+
+    /// Takes a fault away. False where there was none of that name.
+    pub fn clear_fault(&self, name: &str) -> bool {
+        self.faults(|engine| engine.remove(name))
+    }
+
+    /// How often the fault of a name has fired; `None` where there is none.
+    #[must_use]
+    pub fn fired(&self, name: &str) -> Option<u64> {
+        self.faults(|engine| {
+            let mut rules = engine.rules();
+            rules
+                .find(|(rule, _)| rule.name == name)
+                .map(|(_, fired)| fired)
+        })
+    }
+
+    pub(crate) fn faults<T>(&self, look: impl FnOnce(&mut Engine) -> T) -> T {
+        look(&mut self.0.faults.lock().expect("faults"))
+    }
+
+    pub(crate) fn in_flight(&self) -> &AtomicU32 {
+        &self.0.in_flight
+    }
+
+    /// How old the world is.
+    #[must_use]
+    pub fn age(&self) -> SignedDuration {
+        self.now().duration_since(self.0.beginning)
+    }
+
+    /// Lets time go on while somebody waits for an answer.
+    pub(crate) async fn pass(&self, by: SignedDuration) {
+        if let Err(error) = self.advance(by).await {
+            self.traced(|trace| trace.broken(self.now(), &error.to_string()));
+        }
     }
 
     /// Lets time go on by `by`. Everything that is due on the way happens, in its order and at its moment.
@@ -227,7 +368,7 @@ impl World {
         let end = self.now() + by;
         self.traced(|t| t.advanced(self.now(), end));
         while let Some(next) = self.hawkfish().next_due().filter(|next| *next <= end) {
-            self.clock.set(next);
+            self.0.clock.set(next);
             let now = self.now();
             // One tick takes on only so much; what is due at one moment may need several.
             for _ in 0..10_000 {
@@ -240,7 +381,7 @@ impl World {
                 return Err(Error::Stuck(now));
             }
         }
-        self.clock.set(end);
+        self.0.clock.set(end);
         self.hawkfish().tick().await?;
         Ok(())
     }
@@ -251,7 +392,9 @@ impl World {
     /// `Core` when the machines cannot be asked.
     pub async fn trace_consoles(&self) -> Result<(), Error> {
         for system in self.hawkfish().systems(&Ctx::service()) {
-            let text = self.backend.console_log(machine_key(&system.id)?).await?;
+            let rack = self.racks().get(system.host.as_str());
+            let rack = rack.expect("a system stands in one of the racks");
+            let text = rack.console_log(machine_key(&system.id)?).await?;
             self.traced(|t| t.console(system.id.as_str(), &text));
         }
         Ok(())
@@ -260,7 +403,7 @@ impl World {
     /// What happened so far.
     #[must_use]
     pub fn trace(&self) -> Trace {
-        self.trace.lock().expect("trace").clone()
+        self.0.trace.lock().expect("trace").clone()
     }
 
     /// Ends the world in order.
@@ -271,7 +414,7 @@ impl World {
         Ok(self.hawkfish().close().await?)
     }
 
-    fn traced(&self, write: impl FnOnce(&mut Trace)) {
-        write(&mut self.trace.lock().expect("trace"));
+    pub(crate) fn traced(&self, write: impl FnOnce(&mut Trace)) {
+        write(&mut self.0.trace.lock().expect("trace"));
     }
 }

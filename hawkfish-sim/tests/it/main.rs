@@ -1,3 +1,4 @@
 //! Tests of the simulator as its users meet it.
 
 mod determinism;
+mod faults;
