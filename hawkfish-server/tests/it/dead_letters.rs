@@ -323,10 +323,10 @@ fn whole(request: &[u8]) -> Option<Value> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse().ok())?
-    });
-    (body.len() == length?).then(|| serde_json::from_str(body).unwrap())
+        let value: usize = value.trim().parse().ok()?;
+        name.eq_ignore_ascii_case("content-length").then_some(value)
+    })?;
+    (body.len() == length).then(|| serde_json::from_str(body).unwrap())
 }
 
 #[tokio::test]

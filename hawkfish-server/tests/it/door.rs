@@ -61,38 +61,15 @@ impl Door {
     }
 
     pub(crate) async fn open_with(options: Options) -> Self {
-        Self::open_for(options, SubscriptionSettings::default()).await
+        Self::open_for(options, SubscriptionSettings::default().most).await
     }
 
     /// One that takes only so many subscriptions.
     pub(crate) async fn open_with_subscriptions(most: usize) -> Self {
-        let settings = SubscriptionSettings {
-            most,
-            ..SubscriptionSettings::default()
-        };
-        Self::open_for(Options::default(), settings).await
+        Self::open_for(Options::default(), most).await
     }
 
-    /// One whose events are carried by that; or by HTTP, to loopback, too.
-    pub(crate) async fn with_courier(courier: Option<Arc<dyn Courier>>) -> Self {
-        let loopback = ["127.0.0.1", "::1"].map(|address| address.parse().unwrap());
-        let policy = Policy {
-            allow: loopback.to_vec(),
-            ..Policy::default()
-        };
-        let courier = courier.or_else(|| {
-            let clock = Arc::new(SystemClock);
-            Some(Arc::new(HttpCourier::new(Arc::new(policy.clone()), clock)))
-        });
-        let settings = SubscriptionSettings {
-            policy: Some(Arc::new(policy)),
-            courier,
-            ..SubscriptionSettings::default()
-        };
-        Self::open_for(Options::default(), settings).await
-    }
-
-    async fn open_for(options: Options, subscriptions: SubscriptionSettings) -> Self {
+    async fn open_for(options: Options, subscriptions: usize) -> Self {
         let post = Arc::new(Post::default());
         let settings = SubscriptionSettings {
             most: subscriptions,

@@ -50,6 +50,7 @@ async fn open(dir: &Path, clock: &Arc<ManualClock>) -> Door {
         app: App::new(hf, Options::default()),
         clock: clock.clone(),
         rack,
+        post: Arc::default(),
     }
 }
 

@@ -56,7 +56,13 @@ pub(crate) async fn open_with(options: Options) -> (Door, TempDir) {
         .unwrap();
     hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
     let app = App::new(hf, options);
-    (Door { app, clock, rack }, folder)
+    let door = Door {
+        app,
+        clock,
+        rack,
+        post: Arc::default(),
+    };
+    (door, folder)
 }
 
 /// A multipart body of these parts: name, file name, bytes.
