@@ -10,9 +10,11 @@ use hawkfish_core::backend::Backend;
 use hawkfish_core::backend::sim::{SimBackend, SimSettings};
 use hawkfish_core::clock::{Clock, SystemClock};
 use hawkfish_core::error::{Error, Result};
+use hawkfish_core::events::EventSettings;
 use hawkfish_core::id::HostId;
 use hawkfish_core::media::MediaSettings;
 use hawkfish_core::outgoing::Policy;
+use hawkfish_core::subscriptions::SubscriptionSettings;
 
 use crate::HawkFish;
 use crate::app::{App, Options};
@@ -62,6 +64,11 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
         .clock(clock)
         .data_dir(&settings.data_dir)
         .logs(settings.logs)
+        .events(EventSettings {
+            kept: settings.events.kept,
+            ..EventSettings::default()
+        })
+        .subscriptions(subscriptions(settings)?)
         .media(media(settings)?);
     for (id, backend) in hosts {
         builder = builder.host(id, backend);
@@ -94,13 +101,31 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
     })
 }
 
-fn media(settings: &Settings) -> Result<MediaSettings> {
+/// Files of authorities.
+fn authorities(files: &[PathBuf]) -> Result<Vec<Arc<[u8]>>> {
     let read = |path: &PathBuf| {
         std::fs::read(path).map(Arc::from).map_err(|error| {
             let message = format!("The authorities in {} cannot be read.", path.display());
             Error::internal(message).caused_by(error)
         })
     };
+    files.iter().map(read).collect()
+}
+
+fn subscriptions(settings: &Settings) -> Result<SubscriptionSettings> {
+    let of = &settings.events;
+    Ok(SubscriptionSettings {
+        policy: Some(Arc::new(Policy {
+            allow: of.allow.clone(),
+            deny: of.deny.clone(),
+        })),
+        authorities: Some(authorities(&of.authorities)?),
+        most: of.most_subscriptions,
+        ..SubscriptionSettings::default()
+    })
+}
+
+fn media(settings: &Settings) -> Result<MediaSettings> {
     Ok(MediaSettings {
         policy: Arc::new(Policy {
             allow: settings.media_allow.clone(),
@@ -110,7 +135,7 @@ fn media(settings: &Settings) -> Result<MediaSettings> {
         max_bytes: settings.media_max_bytes,
         store_bytes: settings.image_store_bytes,
         update_bytes: settings.update_max_bytes,
-        authorities: settings.media_cas.iter().map(read).collect::<Result<_>>()?,
+        authorities: authorities(&settings.media_cas)?,
     })
 }
 

@@ -13,11 +13,14 @@ pub mod certificate_service;
 pub mod chassis;
 pub(crate) mod client_authority;
 pub mod computer_system;
+pub mod dead_letter;
 pub mod docs;
 pub mod drive;
 pub mod drive_metrics;
 pub mod environment_metrics;
 pub mod ethernet_interface;
+pub mod event_destination;
+pub mod event_service;
 pub mod fan;
 pub mod graphics_controller;
 pub(crate) mod host_watchdog;
@@ -222,6 +225,11 @@ pub const ALL: &[&Resource] = &[
     &job_service::RESOURCE,
     &job::COLLECTION,
     &job::RESOURCE,
+    &event_service::RESOURCE,
+    &event_destination::COLLECTION,
+    &event_destination::RESOURCE,
+    &dead_letter::COLLECTION,
+    &dead_letter::RESOURCE,
     &telemetry_service::RESOURCE,
     &metric_definition::COLLECTION,
     &metric_definition::RESOURCE,

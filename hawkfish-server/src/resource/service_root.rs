@@ -61,6 +61,7 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
         account_service: at("AccountService"),
         certificate_service: at("CertificateService"),
         tasks: at("TaskService"),
+        event_service: at("EventService"),
         job_service: at("JobService"),
         telemetry_service: at("TelemetryService"),
         update_service: at("UpdateService"),

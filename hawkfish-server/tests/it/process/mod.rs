@@ -6,6 +6,7 @@
 mod client;
 mod crash;
 mod drain;
+mod event_clients;
 #[cfg(feature = "libvirt")]
 mod images;
 mod jobs;
