@@ -902,11 +902,10 @@ async fn reports_go_to_who_asked_for_reports_one_at_a_time() {
         ..at("reports.example")
     };
     let id = desk.subscribe(reports).await;
-    let suspended = desk.hf.subscriptions().suspend(&Ctx::service(), &id).await;
-    suspended.unwrap();
+    let (ctx, subscriptions) = (Ctx::service(), desk.hf.subscriptions());
+    subscriptions.suspend(&ctx, &id).await.unwrap();
     desk.pass(30).await;
-    let resumed = desk.hf.subscriptions().resume(&Ctx::service(), &id, None);
-    resumed.await.unwrap();
+    subscriptions.resume(&ctx, &id, None).await.unwrap();
     desk.settle().await;
     let carried = desk.post.carried();
     assert!(carried.iter().all(|c| c.host == "reports.example"));
