@@ -599,7 +599,7 @@ async fn reports_come_to_who_asks_for_them_and_to_nobody_else() {
         "Id": "often",
         "MetricReportDefinitionType": "Periodic",
         "Schedule": {"RecurrenceInterval": "PT60S"},
-        "ReportActions": ["RedfishEvent", "LogToMetricReportsCollection"],
+        "ReportActions": ["LogToMetricReportsCollection"],
         "MetricProperties": [format!("{}#/PowerState", door.system(0))],
     });
     let definitions = "/redfish/v1/TelemetryService/MetricReportDefinitions";

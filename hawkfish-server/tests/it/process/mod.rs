@@ -13,6 +13,7 @@ mod jobs;
 mod network;
 pub(crate) mod part;
 mod server;
+mod sse;
 mod validators;
 
 #[cfg(feature = "libvirt")]

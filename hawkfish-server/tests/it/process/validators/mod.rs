@@ -14,7 +14,11 @@ use super::server::{PASSWORD, Server, USER};
 
 /// A validator that is to speak to `server`.
 fn run(python: &Path, program: &str, server: &Server) -> Command {
-    let mut command = server.beside(&python.with_file_name(program));
+    speaking(server.beside(&python.with_file_name(program)), server)
+}
+
+/// The same of a program that is begun already.
+fn speaking(mut command: Command, server: &Server) -> Command {
     command
         .args(["--rhost", &server.url()])
         .args(["--user", USER, "--password", PASSWORD]);
