@@ -1,6 +1,5 @@
 //! Dead letters: what a destination did not take, to be looked at, sent once more, or dropped.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -106,12 +105,19 @@ impl Change {
     }
 
     /// Shows it, once it is stored.
-    pub(super) fn show(self, room: &Room, dead: &mut BTreeMap<u64, Arc<DeadLetter>>) {
+    pub(super) fn show(self, room: &Room, state: &mut State) {
+        let State { dead, again, .. } = state;
         let before = dead.len();
         for seq in &self.remove {
             dead.remove(seq);
+            again.remove(seq);
         }
         for letter in self.put {
+            if letter.replaying {
+                again.insert(letter.seq);
+            } else {
+                again.remove(&letter.seq);
+            }
             dead.insert(letter.seq, letter);
         }
         // One of the two is zero.
@@ -210,7 +216,7 @@ impl Subscriptions {
                 Box::pin(async move {
                     change.store(tx, destination.id).await?;
                     tx.after_commit(move || {
-                        change.show(this.room(), &mut destination.state().dead);
+                        change.show(this.room(), &mut destination.state());
                     });
                     Ok(())
                 })

@@ -24,6 +24,9 @@ use crate::logs::{Event, What};
 /// How long what is under way is waited for when HawkFish ends.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How many new events are looked at before a worker is set on them.
+const SKIMMED: usize = 64;
+
 /// How many events are taken from the stream at once.
 const CHUNK: usize = 256;
 
@@ -56,7 +59,7 @@ impl Subscriptions {
             && (delivery.pin.is_some()
                 || !delivery.notes.is_empty()
                 || delivery.through < self.hf.store().events().last()
-                || state.dead.values().any(|letter| letter.replaying))
+                || !state.again.is_empty())
     }
 
     fn may_deliver(&self) -> bool {
@@ -99,8 +102,50 @@ impl Subscriptions {
             return;
         }
         for destination in self.room().destinations() {
-            self.look(&destination);
+            if !self.skim(&destination) {
+                self.look(&destination);
+            }
         }
+    }
+
+    /// Passes over what is new, if none of it is wanted: most destinations want little, and need no worker to find that.
+    fn skim(&self, destination: &Arc<Destination>) -> bool {
+        let Some(telling) = self.hf.store().events().telling() else {
+            return false;
+        };
+        let Ok(_gate) = destination.gate.try_lock() else {
+            return false;
+        };
+        let through = {
+            let state = destination.state();
+            let delivery = &state.delivery;
+            let ready = !state.running && delivery.life == Life::Idle && delivery.pin.is_none();
+            if !ready || !delivery.notes.is_empty() || !state.again.is_empty() {
+                return false;
+            }
+            delivery.through
+        };
+        let new = self.hf.events().recent(through, SKIMMED);
+        let (Some(new), Ok(name)) = (new, destination.name()) else {
+            return false;
+        };
+        let facts = destination.facts();
+        let mut passed = through;
+        for told in &new {
+            if self.wants(destination, &facts, &name, told, &**telling) {
+                break;
+            }
+            passed = told.seq();
+        }
+        let far = {
+            let mut state = destination.state();
+            state.delivery.pass(passed);
+            state.delivery.through >= state.stored + STORE_EVERY
+        };
+        if far {
+            self.store_soon(destination);
+        }
+        passed >= self.hf.store().events().last()
     }
 
     /// Returns once no destination can be delivered to: all are up to date, wait for another try, or are suspended. For simulations and tests, whose time
@@ -195,8 +240,8 @@ impl Subscriptions {
                 delivery.pin.or_else(|| {
                     let note = delivery.notes.last();
                     let note = note.map(|note| (Source::Notes, note.number));
-                    let letters = || state.dead.values().rev().find(|letter| letter.replaying);
-                    let next = note.or_else(|| letters().map(|one| (Source::Letters, one.seq)));
+                    let letter = || state.again.last().map(|seq| (Source::Letters, *seq));
+                    let next = note.or_else(letter);
                     next.map(|(source, last)| Pin { source, last })
                 })
             };
@@ -254,11 +299,9 @@ impl Subscriptions {
     ) -> Batch {
         let letters: Vec<_> = {
             let state = destination.state();
-            let letters = state.dead.values();
-            letters
-                .filter(|letter| letter.replaying && letter.seq <= pin.last)
-                .map(|letter| letter.told.clone())
-                .collect()
+            let again = state.again.range(..=pin.last);
+            let letters = again.filter_map(|seq| state.dead.get(seq));
+            letters.map(|letter| letter.told.clone()).collect()
         };
         let mut told: Vec<Arc<Told>> = Vec::new();
         let mut bytes = 0;
@@ -544,7 +587,7 @@ impl Subscriptions {
                         let mut state = destination.state();
                         state.stored = new.through;
                         state.delivery = new;
-                        change.show(this.room(), &mut state.dead);
+                        change.show(this.room(), &mut state);
                     });
                     Ok(())
                 })

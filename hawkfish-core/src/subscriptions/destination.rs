@@ -1,6 +1,6 @@
 //! A destination in memory: what a client said of it, how far it is, and its dead letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -89,6 +89,8 @@ pub(super) struct State {
     pub(super) stored: u64,
     /// The dead letters, by the place of their events.
     pub(super) dead: BTreeMap<u64, Arc<DeadLetter>>,
+    /// Those of them that are to be sent once more.
+    pub(super) again: BTreeSet<u64>,
 }
 
 /// A destination.

@@ -374,7 +374,7 @@ impl Delivery {
         vec![Action::Store, Action::Look]
     }
 
-    fn pass(&mut self, upto: u64) {
+    pub(super) fn pass(&mut self, upto: u64) {
         self.through = self.through.max(upto);
         if self.skip.is_some_and(|skip| skip.last <= self.through) {
             self.skip = None;

@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use self::destination::{Destination, Facts, State};
 use self::machine::{Delivery, Event as Occurrence, Rules};
@@ -110,6 +110,8 @@ pub(crate) struct Room {
     streams: Arc<Streams>,
     /// Held from the decision to add a destination until it is there.
     gate: tokio::sync::Mutex<()>,
+    /// Told when there are other destinations than before.
+    changed: Notify,
     /// How many destinations are being delivered to.
     busy: watch::Sender<usize>,
     /// How many dead letters there are.
@@ -141,11 +143,14 @@ impl Room {
             .map(|(id, facts, delivery)| {
                 let rules = rules(&facts, &service, clock.now(), &delivery);
                 let (delivery, _) = delivery.event(&rules, Occurrence::Restarted);
+                let dead = letters.remove(&id).unwrap_or_default();
+                let again = dead.values().filter(|letter| letter.replaying);
                 let state = State {
                     stored: delivery.through,
                     delivery,
                     running: false,
-                    dead: letters.remove(&id).unwrap_or_default(),
+                    again: again.map(|letter| letter.seq).collect(),
+                    dead,
                 };
                 (id, Arc::new(Destination::new(id, facts, state)))
             })
@@ -168,6 +173,7 @@ impl Room {
             all: RwLock::new(all),
             streams: Arc::default(),
             gate: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
             busy: watch::Sender::new(0),
             dead: AtomicUsize::new(dead),
         })
@@ -207,6 +213,18 @@ impl Room {
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<u64, Arc<Destination>>)) {
         change(&mut self.all.write().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_one();
+    }
+
+    /// Whether there is nobody to deliver to.
+    pub(crate) fn is_empty(&self) -> bool {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        all.is_empty()
+    }
+
+    /// Returns when there are other destinations than before.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Whether anybody wants to hear of reports: else nobody need be told of them.
