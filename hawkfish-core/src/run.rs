@@ -73,6 +73,22 @@ impl HawkFish {
         hosts.chain([self.store().next_due()]).flatten().min()
     }
 
+    /// Has [`HawkFish::run`] look if something is due sooner than it knows of, or may follow from what was seen. Waking it costs more than most of what it is woken
+    /// for.
+    pub(crate) fn replan(&self) {
+        let planned = self.inner.planned.load(Ordering::SeqCst);
+        let is_sooner = self
+            .next_due()
+            .is_some_and(|due| due.as_millisecond() < planned);
+        if is_sooner
+            || self.inner.resume.load(Ordering::Acquire)
+            || self.inner.inventory.has_to_restart()
+            || self.inner.media.has_passing()
+        {
+            self.inner.replan.notify_one();
+        }
+    }
+
     /// Ticks whenever something is due or a backend has something to tell, until [`HawkFish::close`].
     pub async fn run(&self) {
         while !self.inner.closing.is_cancelled() {
@@ -86,8 +102,13 @@ impl HawkFish {
                     .map(|h| h.backend.changed())
                     .chain([futures::future::pending().boxed()]),
             );
+            // Whoever has something follow sooner than this says so; anybody does until it is known.
+            self.inner.planned.store(i64::MAX, Ordering::SeqCst);
+            let next = self.next_due();
+            let planned = next.map_or(i64::MAX, Timestamp::as_millisecond);
+            self.inner.planned.store(planned, Ordering::SeqCst);
             let due = async {
-                match self.next_due() {
+                match next {
                     // What is overdue and failed is tried again, but not in a spin.
                     Some(at) => {
                         let soon = self.clock().now() + jiff::SignedDuration::from_millis(20);
@@ -146,7 +167,19 @@ impl HawkFish {
     async fn keep_delivering(&self) {
         let closing = &self.inner.closing;
         let mut watch = self.events().watch();
-        while let Some(Ok(())) = closing.run_until_cancelled(watch.changed()).await {
+        loop {
+            // With nobody to deliver to, nobody is woken for each event.
+            let woken = async {
+                if self.inner.subscriptions.is_empty() {
+                    self.inner.subscriptions.changed().await;
+                    Ok(())
+                } else {
+                    watch.changed().await
+                }
+            };
+            let Some(Ok(())) = closing.run_until_cancelled(woken).await else {
+                break;
+            };
             self.subscriptions().look_all();
         }
     }

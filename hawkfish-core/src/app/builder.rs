@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::accounts::HashCost;
+use crate::db::fuse::Fuse;
 use crate::db::settings;
 use crate::events::EventSettings;
 use crate::logs::LogSettings;
@@ -20,6 +21,7 @@ pub struct Builder {
     logs: LogSettings,
     events: EventSettings,
     subscriptions: SubscriptionSettings,
+    fuse: Option<Arc<dyn Fuse>>,
 }
 
 impl Default for Builder {
@@ -36,6 +38,7 @@ impl Default for Builder {
             logs: LogSettings::default(),
             events: EventSettings::default(),
             subscriptions: SubscriptionSettings::default(),
+            fuse: None,
         }
     }
 }
@@ -118,6 +121,14 @@ impl Builder {
         self
     }
 
+    /// Hands in a way to die, for tests of crashes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fuse(mut self, fuse: Arc<dyn Fuse>) -> Self {
+        self.fuse = Some(fuse);
+        self
+    }
+
     /// Opens the store, recalls what was there, asks the hosts, and takes up what a crash interrupted.
     ///
     /// # Errors
@@ -134,11 +145,12 @@ impl Builder {
             logs,
             events,
             subscriptions,
+            fuse,
         } = self;
         if let Some(dir) = &data_dir {
             make_dirs(dir)?;
         }
-        let store = Store::open(data_dir.as_deref()).await?;
+        let store = Store::open_with(data_dir.as_deref(), fuse).await?;
         store.logs().set(logs);
         store.events().set(events);
         let (uuid, is_new) = installation(&store, &*entropy).await?;
@@ -190,6 +202,7 @@ impl Builder {
                 jobs: TaskTracker::new(),
                 closing: CancellationToken::new(),
                 replan: tokio::sync::Notify::new(),
+                planned: AtomicI64::new(i64::MAX),
                 resume: AtomicBool::new(false),
                 is_first_look: AtomicBool::new(is_new),
                 uuid,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) closing: CancellationToken,
     /// Wakes `run`, to ask anew when something is due.
     pub(crate) replan: tokio::sync::Notify,
+    /// When `run` looks next by itself, milliseconds since 1970.
+    pub(crate) planned: AtomicI64,
     /// Whether a host has come back, so that interrupted tasks may be taken up.
     pub(crate) resume: AtomicBool,
     /// Whether this installation is only just being made, so that nothing that it finds is new.

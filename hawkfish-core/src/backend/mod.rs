@@ -225,6 +225,10 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Returns when [`Backend::drain_changes`] has something to give.
     async fn changed(&self);
 
+    /// Somebody begins (true) or ends to look at what happens without being woken. As long as anybody does, [`Backend::changed`] need not wake
+    /// who waits; when nobody does any more, it must if there is something left.
+    fn attend(&self, _begins: bool) {}
+
     /// When something will happen here by the passing of time alone; only simulated machines know.
     fn next_due(&self) -> Option<Timestamp> {
         None

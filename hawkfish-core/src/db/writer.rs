@@ -15,6 +15,7 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Tx;
+use super::fuse::Moment;
 use crate::error::{Error, Result};
 use super::later::{ALONE, AND_COMMIT, AND_GO_ON, Left};
 use crate::events::Placed;
@@ -194,9 +195,14 @@ async fn run(mut tx: Tx, mut waiting: mpsc::UnboundedReceiver<Message>) {
             }
             Some(Message::Close) | None => false,
         };
-        let open = held.is_empty() || batch(&mut tx, &mut held, &mut waiting).await;
-        if !(more && open) {
-            break;
+        let open = match held.is_empty() {
+            true => Ok(true),
+            false => batch(&mut tx, &mut held, &mut waiting).await,
+        };
+        match open {
+            Ok(open) if more && open => {}
+            Ok(_) => break,
+            Err(Dead) => return,
         }
     }
     waiting.close();
@@ -212,12 +218,24 @@ async fn run(mut tx: Tx, mut waiting: mpsc::UnboundedReceiver<Message>) {
     }
 }
 
+/// The process has ended, as far as the store goes.
+struct Dead;
+
+impl Tx {
+    fn burns(&self, at: Moment) -> Result<(), Dead> {
+        match &self.fuse {
+            Some(fuse) if fuse.burns(at) => Err(Dead),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Does all that waits and commits once. False when it met the order to close.
 async fn batch(
     tx: &mut Tx,
     held: &mut VecDeque<Box<dyn Work>>,
     waiting: &mut mpsc::UnboundedReceiver<Message>,
-) -> bool {
+) -> Result<bool, Dead> {
     let mut done = Vec::new();
     let mut commit = Commit::default();
     let mut open = true;
@@ -225,8 +243,10 @@ async fn batch(
     let mut next = held.pop_front();
     while let Some(mut work) = next.take() {
         result = commit.prepare(tx, work.need()).await;
+        tx.burns(Moment::Begun)?;
         if result.is_ok() {
             let keep = work.run(tx).await;
+            tx.burns(Moment::Worked)?;
             result = commit.take(tx, keep).await;
         }
         done.push(work);
@@ -244,9 +264,11 @@ async fn batch(
     }
     // What was not even tried is answered as what failed.
     done.extend(held.drain(..));
+    tx.burns(Moment::Committing)?;
     if result.is_ok() {
         result = commit.end(tx).await;
     }
+    tx.burns(Moment::Committed)?;
     let events = Arc::clone(&tx.later.events);
     let Commit { left, placed, .. } = commit;
     if let Err(error) = &result {
@@ -267,10 +289,12 @@ async fn batch(
         // After the hooks: who hears of a change finds it made.
         events.publish(placed);
     }
+    tx.burns(Moment::Shown)?;
     for work in done {
         work.answer(&result);
+        tx.burns(Moment::Answered)?;
     }
-    open
+    Ok(open)
 }
 
 /// A commit on its way.

@@ -46,6 +46,7 @@ pub(crate) struct Busy(Arc<Host>, MachineKey);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.doing.lock().expect("doing").remove(&self.1);
+        self.0.backend.attend(false);
     }
 }
 
@@ -119,8 +120,10 @@ impl Host {
         self.commanded.lock().expect("commanded").get(&key).copied()
     }
 
-    /// Notes what is done to a machine for as long as the answer is kept. Only one thing is, because each system has a lock.
+    /// Notes what is done to a machine for as long as the answer is kept. Only one thing is, because each system has a lock. What the backend tells meanwhile is
+    /// looked at with what the verb returns.
     pub(crate) fn busy(self: &Arc<Self>, key: MachineKey, doing: Doing) -> Busy {
+        self.backend.attend(true);
         self.doing.lock().expect("doing").insert(key, doing);
         Busy(Arc::clone(self), key)
     }
@@ -298,7 +301,7 @@ impl HawkFish {
     pub(crate) async fn saw(&self, host: &Arc<Host>, machine: Machine) -> Result<()> {
         self.absorb(host).await?;
         // What was done may have something follow by time alone, sooner than `run` plans to look.
-        self.inner.replan.notify_one();
+        self.replan();
         let _order = host.absorbing.lock().await;
         let mut heard = Heard::default();
         self.hear(host, &mut heard, machine, &Cause::Verb);

@@ -169,6 +169,10 @@ impl Inventory {
         ids.iter().cloned().collect()
     }
 
+    pub(crate) fn has_to_restart(&self) -> bool {
+        !self.to_restart.read().expect("inventory").is_empty()
+    }
+
     fn note_restart(&self, system: &System) {
         let waits = system.bios.restart_until.is_some();
         let is_noted = self

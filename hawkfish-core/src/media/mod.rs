@@ -151,6 +151,11 @@ impl Media {
         }
     }
 
+    /// Whether anything is in a slot for one boot.
+    pub(crate) fn has_passing(&self) -> bool {
+        !self.passing.lock().expect("passing").is_empty()
+    }
+
     /// Takes a slot for filling, or says that somebody else has.
     fn reserve(self: &Arc<Self>, system: &SystemId, slot: &SlotId) -> Result<Filling> {
         let key = (system.clone(), slot.clone());

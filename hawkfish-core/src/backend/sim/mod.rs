@@ -29,6 +29,7 @@ mod stats;
 mod storage;
 mod world;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -79,6 +80,8 @@ pub struct SimBackend {
     clock: Arc<dyn Clock>,
     world: Mutex<World>,
     changed: Notify,
+    /// How many look at changes without being woken.
+    attending: AtomicUsize,
 }
 
 impl SimBackend {
@@ -102,6 +105,7 @@ impl SimBackend {
             clock,
             world: Mutex::new(world),
             changed: Notify::new(),
+            attending: AtomicUsize::new(0),
         })
     }
 
@@ -141,7 +145,7 @@ impl SimBackend {
             let done = act(&mut world);
             (done, world.has_changes())
         };
-        if has_changes {
+        if has_changes && self.attending.load(Ordering::SeqCst) == 0 {
             self.changed.notify_waiters();
         }
         done
@@ -156,7 +160,7 @@ impl SimBackend {
         self.with(|world| {
             let place = world.place(key)?;
             act(world, place)?;
-            Ok(world.machine(place))
+            Ok(world.shown(place))
         })
     }
 }
@@ -333,6 +337,16 @@ impl Backend for SimBackend {
                 return;
             }
             notified.await;
+        }
+    }
+
+    fn attend(&self, begins: bool) {
+        if begins {
+            self.attending.fetch_add(1, Ordering::SeqCst);
+        } else if self.attending.fetch_sub(1, Ordering::SeqCst) == 1
+            && self.world.lock().expect("world").has_changes()
+        {
+            self.changed.notify_waiters();
         }
     }
 

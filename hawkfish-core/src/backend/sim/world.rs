@@ -282,6 +282,16 @@ impl World {
             .collect()
     }
 
+    /// The machine as it is, which may just have been told: every change of it is.
+    pub(super) fn shown(&self, place: usize) -> Machine {
+        match self.changes.back() {
+            Some(Change::Machine { machine, .. }) if machine.key == self.sims[place].key => {
+                Machine::clone(machine)
+            }
+            _ => self.machine(place),
+        }
+    }
+
     pub(super) fn machine(&self, place: usize) -> Machine {
         let sim = &self.sims[place];
         let profile = self.profile(sim);

@@ -437,7 +437,7 @@ async fn a_system_whose_power_cycle_a_crash_cut_off_comes_up_again() {
         }
         let mut database = wreck(&server, &server.folder().join("copy")).await;
         let off: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM hf_systems WHERE json_extract(machine, '$.power') = 'Off'",
+            "SELECT system FROM hf_system_states WHERE json_extract(state, '$.power') = 'Off'",
         )
         .fetch_all(&mut database)
         .await
