@@ -5,6 +5,7 @@ mod behavior;
 mod behavior_libvirt;
 mod behavior_sim;
 mod bios;
+mod crash;
 mod deliveries;
 mod hostile_receivers;
 mod jobs;

@@ -183,12 +183,13 @@ async fn a_task_that_a_restart_cuts_off_tells_that_and_that_it_goes_on() {
     let _working = rig.hf.tasks().handle(&lost);
     let product = rig.system(&id).machine.identity.product.clone().unwrap();
     let update = push(&rig, &product, "9.9.9", vec![id.clone()]).await;
-    until(&rig, &update, 80).await;
+    waits(&rig, &update, 1).await;
     assert_eq!(
         told(&rig).await,
         ["1 Started", "2 Started", "2 30%", "2 60%", "2 80%"]
     );
     let rig = restarted(rig, dir.path()).await;
+    waits(&rig, &update, 2).await;
     rig.hf
         .reset(&ctx, &id, ResetType::ForceRestart)
         .await
@@ -364,7 +365,7 @@ async fn an_update_of_several_systems_has_a_part_for_each_over_a_restart() {
         .clone()
         .unwrap();
     let update = push(&rig, &product, "9.9.9", Vec::new()).await;
-    until(&rig, &update, 80).await;
+    waits(&rig, &update, 1).await;
     let parts = rig.hf.tasks().parts(&ctx, &update).unwrap();
     let subjects: Vec<_> = parts.iter().map(|p| p.subject.clone().unwrap()).collect();
     assert_eq!(subjects, ids);
@@ -388,7 +389,7 @@ async fn an_update_of_several_systems_has_a_part_for_each_over_a_restart() {
         part(&rig, &update, &parts[0].id).state,
         TaskState::Completed
     );
-    until(&rig, &update, 80).await;
+    waits(&rig, &update, 2).await;
     rig.hf
         .reset(&ctx, &ids[1], ResetType::ForceRestart)
         .await
@@ -432,7 +433,7 @@ async fn cancelling_an_update_of_several_systems_takes_all_of_it_back() {
         .clone()
         .unwrap();
     let update = push(&rig, &product, "9.9.9", Vec::new()).await;
-    until(&rig, &update, 80).await;
+    waits(&rig, &update, 1).await;
     rig.hf.tasks().cancel(&ctx, &update).await.unwrap();
     let ended = rig.hf.tasks().finished(&update).await.unwrap();
     assert_eq!(ended.state, TaskState::Cancelled);
@@ -481,9 +482,14 @@ async fn push(rig: &Rig, product: &str, version: &str, systems: Vec<SystemId>) -
     task.unwrap().id.clone()
 }
 
-/// Lets the task's work come so far.
-async fn until(rig: &Rig, id: &TaskId, percent: u8) {
-    while task(rig, id).percent < percent {
+/// Lets the work on an update come to where it waits for systems to be reset, for the so-manieth time: after a restart it comes there again.
+async fn waits(rig: &Rig, id: &TaskId, times: usize) {
+    let said = |rig: &Rig| {
+        let all = task(rig, id).messages.clone();
+        let waits = all.iter().filter(|m| m.text.contains("waits for systems"));
+        waits.count()
+    };
+    while said(rig) < times {
         tokio::task::yield_now().await;
     }
 }

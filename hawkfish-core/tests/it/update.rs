@@ -24,14 +24,22 @@ async fn push(rig: &Rig, id: &SystemId, version: &str) -> Arc<Task> {
     };
     let ctx = Ctx::service();
     let task = rig.hf.update_firmware(&ctx, update).await.unwrap();
-    until(rig, &task, 80).await;
+    waits(rig, &task, 1).await;
     task
 }
 
-/// Lets the task's work come so far.
-async fn until(rig: &Rig, task: &Task, percent: u8) {
+/// Lets the work come to where it waits for a reset, for the so-manieth time: after a restart it comes there again.
+async fn waits(rig: &Rig, task: &Task, times: usize) {
     let ctx = Ctx::service();
-    while rig.hf.tasks().get(&ctx, &task.id).unwrap().percent < percent {
+    let said = || {
+        let now = rig.hf.tasks().get(&ctx, &task.id).unwrap();
+        let waits = now
+            .messages
+            .iter()
+            .filter(|m| m.text.contains("waits for systems"));
+        waits.count()
+    };
+    while said() < times {
         tokio::task::yield_now().await;
     }
 }
@@ -59,7 +67,7 @@ async fn an_update_that_waits_for_a_reset_outlives_a_restart_of_everything() {
 
     // The rack is new, too, and knows nothing of what was laid ready.
     let rig = Rig::start(dir.path(), |b| b).await;
-    until(&rig, &task, 80).await;
+    waits(&rig, &task, 2).await;
     assert_eq!(version(&rig, &id), before);
     reset(&rig, &id, ResetType::ForceRestart).await;
     let ended = rig.hf.tasks().finished(&task.id).await.unwrap();

@@ -2,7 +2,7 @@
 
 use hawkfish_core::id::TaskId;
 use hawkfish_core::tasks::{Severity, Task, TaskMessage};
-use hawkfish_redfish::message::hawkfish;
+use hawkfish_redfish::message::{TASK_EVENT, hawkfish};
 use hawkfish_redfish::model::OdataId;
 use hawkfish_redfish::model::message::Message;
 use hawkfish_redfish::model::resource::Health;
@@ -102,7 +102,8 @@ fn model(task: &Task) -> Model {
         end_time: task.end.map(date_time),
         // A part has none: who waits, waits for the whole.
         task_monitor: task.parent.is_none().then(|| task_monitor::uri(&task.id)),
-        sub_tasks: (!task.parts.is_empty()).then(|| OdataId::new(format!("{}/SubTasks", uri(&task.id)))),
+        sub_tasks: (!task.parts.is_empty())
+            .then(|| OdataId::new(format!("{}/SubTasks", uri(&task.id)))),
         hide_payload: Some(task.request.is_none()),
         payload: task.request.as_ref().map(|request| Payload {
             target_uri: Some(request.uri.clone()),
@@ -110,7 +111,13 @@ fn model(task: &Task) -> Model {
             http_headers: Some(Vec::new()),
             json_body: request.body.as_ref().map(ToString::to_string),
         }),
-        messages: Some(task.messages.iter().map(message).collect()),
+        messages: Some(
+            task.messages
+                .iter()
+                .map(message)
+                .chain(outcome(task))
+                .collect(),
+        ),
         ..Model::default()
     }
 }
@@ -121,6 +128,20 @@ fn health(severity: Severity) -> Health {
         Severity::Warning => Health::Warning,
         Severity::Critical => Health::Critical,
     }
+}
+
+/// How a task ended, as its event tells it.
+fn outcome(task: &Task) -> Option<Message> {
+    use hawkfish_core::tasks::TaskState as State;
+    let warned = || task.messages.iter().any(|m| m.severity > Severity::Ok);
+    let key = match task.state {
+        State::Completed if warned() => "TaskCompletedWarning",
+        State::Completed => "TaskCompletedOK",
+        State::Exception => "TaskAborted",
+        State::Cancelled => "TaskCancelled",
+        State::New | State::Running | State::Interrupted | State::Cancelling => return None,
+    };
+    Some(TASK_EVENT.message(key, &[task.id.as_str()]).into())
 }
 
 pub(super) fn message(said: &TaskMessage) -> Message {
