@@ -87,7 +87,7 @@ pub(crate) fn validator(entity: &str) -> Option<Validator> {
     // The file only leads to its definition, as something that may also be a link.
     schema["$ref"] = format!("#/definitions/{entity}").into();
     let validator = jsonschema::options()
-        .with_draft(jsonschema::Draft::Draft201909)
+        .with_draft(jsonschema::Draft::Draft7)
         .should_validate_formats(true)
         .with_retriever(Published(dir))
         .build(&schema);
