@@ -6,7 +6,7 @@ use hawkfish_core::id::SystemId;
 use hawkfish_core::logs::LogId;
 
 use crate::app::Shared;
-use crate::resource::manager_ethernet_interface;
+use crate::resource::{manager_ethernet_interface, service_root};
 
 /// The types of what events are about.
 pub const TYPES: &[&str] = &[
@@ -59,7 +59,7 @@ impl<'a> Place<'a> {
     #[must_use]
     pub fn of(about: &'a Subject, service: Option<&Shared>) -> Self {
         let (kind, system, uri) = match about {
-            Subject::Service => ("ServiceRoot", None, "/redfish/v1".to_owned()),
+            Subject::Service => ("ServiceRoot", None, service_root::URI.to_owned()),
             Subject::Room(room) => {
                 let kind = match room {
                     Room::Accounts => "AccountService",

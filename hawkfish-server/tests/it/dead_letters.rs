@@ -17,6 +17,12 @@ const DROP: &str = "Oem/HawkFishEventDestination.DropDeadLetters";
 /// A door with a subscription of a closed host, for which `count` dead letters lie there.
 async fn with_dead_letters(count: usize) -> (Door, String) {
     let door = Door::open().await;
+    let uri = leave(&door, count).await;
+    (door, uri)
+}
+
+/// Leaves dead letters at a new subscription of a closed host, and gives its URI.
+pub(crate) async fn leave(door: &Door, count: usize) -> String {
     let once = json!({"DeliveryRetryAttempts": 1});
     let set = door
         .send("PATCH", SERVICE)
@@ -26,7 +32,10 @@ async fn with_dead_letters(count: usize) -> (Door, String) {
         .await;
     assert_eq!(set.status, 200, "{set:?}");
     let uri = door
-        .subscribe(HOST, json!({"RegistryPrefixes": ["ResourceEvent"]}))
+        .subscribe(
+            HOST,
+            json!({"MessageIds": ["ResourceEvent.1.0.TestMessage"]}),
+        )
         .await;
     door.post.close(HOST);
     for number in 0..count {
@@ -34,7 +43,7 @@ async fn with_dead_letters(count: usize) -> (Door, String) {
         door.submit("ResourceEvent.1.0.TestMessage", test).await;
         assert!(door.events(HOST).await.is_empty());
     }
-    (door, uri)
+    uri
 }
 
 fn letters(uri: &str) -> String {
@@ -242,7 +251,7 @@ async fn who_made_a_subscription_sees_to_its_dead_letters_and_who_did_not_only_l
         .answer()
         .await;
     assert_eq!(set.status, 200);
-    let body = json!({"Destination": format!("https://{HOST}/"), "Protocol": "Redfish", "RegistryPrefixes": ["ResourceEvent"]});
+    let body = json!({"Destination": format!("https://{HOST}/"), "Protocol": "Redfish", "MessageIds": ["ResourceEvent.1.0.TestMessage"]});
     let made = door
         .send("POST", crate::post::SUBSCRIPTIONS)
         .basic("maker", &password("maker"));
@@ -341,7 +350,7 @@ async fn a_receiver_that_was_out_of_order_gets_by_replay_what_it_missed() {
         .answer()
         .await;
     assert_eq!(set.status, 200);
-    let body = json!({"Destination": receiver.url, "Protocol": "Redfish", "RegistryPrefixes": ["ResourceEvent"]});
+    let body = json!({"Destination": receiver.url, "Protocol": "Redfish", "MessageIds": ["ResourceEvent.1.0.TestMessage"]});
     let made = door
         .send("POST", crate::post::SUBSCRIPTIONS)
         .admin()

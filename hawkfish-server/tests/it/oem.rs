@@ -81,7 +81,7 @@ async fn an_object_of_ours_that_is_wrong_is_refused_by_name_and_nothing_is_half_
 #[tokio::test]
 async fn a_signing_key_signs_what_is_delivered_and_is_never_read_back() {
     let door = Door::open().await;
-    let wants = json!({"RegistryPrefixes": ["ResourceEvent"]});
+    let wants = json!({"MessageIds": ["ResourceEvent.1.0.TestMessage"]});
     let mut signed = wants.clone();
     signed["Oem"] = key("hunter2")["Oem"].clone();
     let uri = door.subscribe(HOST, signed).await;
@@ -155,7 +155,10 @@ async fn a_signing_key_signs_what_is_delivered_and_is_never_read_back() {
 async fn what_moves_with_deliveries_is_shown_and_leaves_the_etag_alone() {
     let door = Door::open().await;
     let uri = door
-        .subscribe(HOST, json!({"RegistryPrefixes": ["ResourceEvent"]}))
+        .subscribe(
+            HOST,
+            json!({"MessageIds": ["ResourceEvent.1.0.TestMessage"]}),
+        )
         .await;
     let before = door.read(&uri).await;
     assert_eq!(before.body["Oem"]["HawkFish"]["DeliveredCount"], 0);

@@ -95,6 +95,8 @@ pub(crate) async fn instances(
     let answer = door.send("POST", &reset).admin().json(&on).answer().await;
     assert_eq!(answer.status, 204, "{answer:?}");
 
+    crate::dead_letters::leave(door, 1).await;
+
     let seen = crawl(door).await;
     templates()
         .into_iter()

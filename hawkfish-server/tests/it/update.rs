@@ -10,6 +10,7 @@ use hawkfish_core::entropy::SeededEntropy;
 use hawkfish_core::id::HostId;
 use hawkfish_core::media::MediaSettings;
 use hawkfish_core::outgoing::{Policy, Rule};
+use hawkfish_core::subscriptions::SubscriptionSettings;
 use hawkfish_server::{App, HawkFish, Options};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::door::{ADMIN, Answer, Door};
+use crate::post::Post;
 
 const SERVICE: &str = "/redfish/v1/UpdateService";
 
@@ -44,7 +46,12 @@ pub(crate) async fn open_with(options: Options) -> (Door, TempDir) {
         ..MediaSettings::default()
     };
     let rack = SimBackend::new(rack, clock.clone());
+    let post: Arc<Post> = Arc::default();
     let hf = HawkFish::builder()
+        .subscriptions(SubscriptionSettings {
+            courier: Some(post.clone()),
+            ..SubscriptionSettings::default()
+        })
         .clock(clock.clone())
         .entropy(Arc::new(SeededEntropy::new(7, "door")))
         .hash_cost(HashCost::LEAST)
@@ -60,7 +67,7 @@ pub(crate) async fn open_with(options: Options) -> (Door, TempDir) {
         app,
         clock,
         rack,
-        post: Arc::default(),
+        post,
     };
     (door, folder)
 }
@@ -88,7 +95,7 @@ pub(crate) async fn push(door: &Door, uri: &str, parts: &[(&str, Option<&str>, &
         .await
 }
 
-fn image(target: &str, version: &str) -> Vec<u8> {
+pub(crate) fn image(target: &str, version: &str) -> Vec<u8> {
     json!({"HawkFishFirmware": 1, "Target": target, "Version": version})
         .to_string()
         .into_bytes()

@@ -1,12 +1,17 @@
 //! DMTF's service validator against both backends: every resource against its schema.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::{log_in, run};
-use crate::process::part;
+use crate::process::client::Client;
 use crate::process::server::Server;
+use crate::process::{part, until};
+
+/// How long a delivery may take to fail.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the validator counted.
 struct Counts {
@@ -66,6 +71,33 @@ fn validate(python: &Path, server: &Server) -> Counts {
     }
 }
 
+/// Has an event be sent to where nobody takes it, so that it is kept as a dead letter.
+async fn leave_dead_letter(client: &Client) {
+    let service = "/redfish/v1/EventService";
+    let once = json!({"DeliveryRetryAttempts": 1});
+    client.patch(service, &once).await.unwrap().good();
+    // It was free, and is again.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let body = json!({
+        "Destination": format!("http://127.0.0.1:{port}/"), "Protocol": "Redfish",
+        "Oem": {"HawkFish": {"SigningKey": "a key"}},
+    });
+    let subscriptions = format!("{service}/Subscriptions");
+    let made = client.post(&subscriptions, &body).await.unwrap().good();
+    let test = json!({"MessageId": "ResourceEvent.1.0.TestMessage"});
+    let submit = format!("{service}/Actions/EventService.SubmitTestEvent");
+    client.post(&submit, &test).await.unwrap().good();
+    let letters = made.body["Oem"]["HawkFish"]["DeadLetters"]["@odata.id"].as_str();
+    let letters = letters.expect("a subscription leads to its dead letters");
+    until("a dead letter", LIMIT, async || {
+        let listed = client.get(letters).await.unwrap().good().body;
+        (listed["Members@odata.count"].as_u64() > Some(0)).then_some(())
+    })
+    .await;
+}
+
 /// What is left out of newer schemas, and served all the same for clients that know nothing else.
 const OLD: [&str; 9] = [
     "/Power ([Link to: /redfish/v1/Chassis/",
@@ -95,7 +127,7 @@ impl Counts {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_validator_finds_no_fault_with_simulated_systems() {
     let Some(python) = part::python() else { return };
-    let server = Server::simulated(2, &[]);
+    let server = Server::simulated(2, &["--event-allow", "127.0.0.1"]);
     let client = server.client().await;
     let systems = client.members("/redfish/v1/Systems").await;
     assert_eq!(systems.len(), 2);
@@ -125,6 +157,7 @@ async fn the_validator_finds_no_fault_with_simulated_systems() {
     client.post(accounts, &account).await.unwrap().good();
     let tasks = client.members("/redfish/v1/TaskService/Tasks").await;
     assert!(!tasks.is_empty());
+    leave_dead_letter(&client).await;
 
     validate(&python, &server).are_good(10_000);
 }
