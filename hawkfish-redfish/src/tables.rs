@@ -19,9 +19,11 @@ pub(crate) enum Pattern {
 
 impl Pattern {
     fn new(text: &str) -> Self {
-        match prefix(text) {
+        // DMTF's CSDL has a pattern of names of headers escaped twice, `^[^:\\s]+$` with both backslashes, which is about the letter s.
+        let text = text.replace("\\\\", "\\");
+        match prefix(&text) {
             Some(prefix) => Self::Prefix(prefix),
-            None => Self::Regex(OnceLock::new(), text.to_owned()),
+            None => Self::Regex(OnceLock::new(), text),
         }
     }
 
@@ -80,6 +82,13 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_that_was_escaped_twice_is_about_what_it_should_be() {
+        let headers = Pattern::new("^[^:\\\\s]+$");
+        assert!(headers.is_match("Host") && headers.is_match("X-Secrets"));
+        assert!(!headers.is_match("X Y") && !headers.is_match("X:"));
+    }
 
     #[test]
     fn a_pattern_that_is_only_a_beginning_is_known_as_one() {

@@ -90,7 +90,7 @@ async fn what_is_set_counts_and_what_cannot_be_set_is_refused_by_name() {
     let uri = door
         .subscribe(
             "192.0.2.7",
-            json!({"DeliveryRetryPolicy": "SuspendRetries", "RegistryPrefixes": ["ResourceEvent"]}),
+            json!({"DeliveryRetryPolicy": "SuspendRetries", "MessageIds": ["ResourceEvent.TestMessage"]}),
         )
         .await;
     door.post.close("192.0.2.7");

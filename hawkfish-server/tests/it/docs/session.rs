@@ -1,6 +1,6 @@
 //! A shell in which a document is worked through from its beginning to its end, as a reader would: in a folder of its own, with a home of its own.
 //!
-//! - The port 8443 of the documents is a free one here.
+//! - The ports 8443 and 9000 of the documents are free ones here.
 //! - After a command that ends in `&` the reader waits until the service has said that it serves.
 //! - `cargo` is a stand-in that runs what has been built already: building it all once more, in release, would take longer than all other tests.
 
@@ -33,6 +33,8 @@ pub(super) enum Step {
 pub(super) struct Session {
     folder: TempDir,
     port: u16,
+    /// Of a receiver of events.
+    receiver: u16,
 }
 
 impl Session {
@@ -41,6 +43,7 @@ impl Session {
         let session = Self {
             folder: folder.unwrap(),
             port: free_port(),
+            receiver: free_port(),
         };
         for name in ["work", "home", "bin", "out"] {
             std::fs::create_dir(session.at(name)).unwrap();
@@ -173,7 +176,8 @@ impl Session {
     }
 
     fn here(&self, text: &str) -> String {
-        text.replace(":8443", &format!(":{}", self.port))
+        let text = text.replace(":8443", &format!(":{}", self.port));
+        text.replace("9000", &self.receiver.to_string())
     }
 }
 
