@@ -40,7 +40,7 @@ fn power_tale(
 ) {
     let why = match (doing, cause) {
         (Some(Doing::Power), _) => Why::Command,
-        (_, Cause::Shutdown | Cause::Reset | Cause::Crashed) => Why::Guest,
+        (_, Cause::Shutdown | Cause::Reset | Cause::Crashed | Cause::Watchdog) => Why::Guest,
         (_, Cause::Seen) => Why::Unseen,
         _ => Why::Outside,
     };
@@ -50,7 +50,13 @@ fn power_tale(
         Cause::Shutdown | Cause::Stopped | Cause::Crashed | Cause::Seen | Cause::Verb
     );
     match cause {
-        Cause::Watchdog => told.push(What::WatchdogFired),
+        Cause::Watchdog => {
+            told.push(What::WatchdogFired);
+            // Where its bite shows already, what is told of that next is its echo.
+            if !was_off && now.power != Power::Off && before.last_reset != now.last_reset {
+                told.push(What::Reset(why));
+            }
+        }
         Cause::IoError => told.push(What::DiskFailed),
         _ => {}
     }

@@ -249,12 +249,21 @@ impl HawkFish {
             Some(found) => found,
             None => {
                 handle.progress(5, Some("The image is being fetched."));
-                let fetched = self.fetch_firmware(handle, &job, source).await;
-                let meant = fetched.and_then(|firmware| self.meant(ctx, &job, &firmware));
-                let found = match meant {
+                let firmware = match self.fetch_firmware(handle, &job, source).await {
+                    Ok(firmware) => firmware,
+                    Err(error) => {
+                        let step = match error.kind() {
+                            ErrorKind::Invalid { .. } => UpdateStep::VerificationFailed,
+                            _ => UpdateStep::TransferFailed,
+                        };
+                        self.tell_refused(&job, step).await?;
+                        return Err(error);
+                    }
+                };
+                let found = match self.meant(ctx, &job, &firmware) {
                     Ok(found) => found,
                     Err(error) => {
-                        self.tell_refused(&job, &error).await?;
+                        self.tell_refused(&job, UpdateStep::NoTarget).await?;
                         return Err(error);
                     }
                 };
@@ -366,15 +375,7 @@ impl HawkFish {
     }
 
     /// Tells that an image is not taken.
-    async fn tell_refused(&self, job: &Job, error: &Error) -> Result<()> {
-        let step = match error.kind() {
-            ErrorKind::Invalid {
-                reason: Invalid::NotInList,
-                ..
-            } => UpdateStep::NoTarget,
-            ErrorKind::Invalid { .. } => UpdateStep::VerificationFailed,
-            _ => UpdateStep::TransferFailed,
-        };
+    async fn tell_refused(&self, job: &Job, step: UpdateStep) -> Result<()> {
         let image = job.url.clone().unwrap_or_default();
         let about = Subject::Room(Room::Updates);
         self.tell(about, What::Update { step, image }).await
@@ -488,8 +489,7 @@ impl HawkFish {
         };
         if systems.is_empty() || !systems.iter().all(|s| fits(s)) {
             return Err(
-                refused("image", Invalid::NotInList, "The image is not for these systems.")
-                    .with("target", &firmware.target)
+                broken("The image is not for these systems.").with("target", &firmware.target)
             );
         }
         Ok(Found {
@@ -506,16 +506,14 @@ impl HawkFish {
 }
 
 fn broken(why: &'static str) -> Error {
-    refused("image", Invalid::Format, why)
-}
-
-fn refused(value: &str, reason: Invalid, why: &'static str) -> Error {
-    let kind = ErrorKind::Invalid {
-        property: "/UpdateFile".into(),
-        value: value.to_owned(),
-        reason,
-    };
-    Error::new(kind, why)
+    Error::new(
+        ErrorKind::Invalid {
+            property: "/UpdateFile".into(),
+            value: "image".to_owned(),
+            reason: Invalid::Format,
+        },
+        why,
+    )
 }
 
 /// Reads an image.

@@ -24,6 +24,8 @@ mod domain;
 #[cfg(feature = "libvirt")]
 mod guest;
 #[cfg(feature = "libvirt")]
+mod guest_events;
+#[cfg(feature = "libvirt")]
 mod guest_firmware;
 #[cfg(feature = "libvirt")]
 mod guest_hardware;

@@ -12,13 +12,13 @@ use crate::sse::{Message, Messages, SSE};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A stream of a running program.
-struct Stream {
+pub(crate) struct Stream {
     response: reqwest::Response,
     messages: Messages,
 }
 
 impl Stream {
-    async fn open(server: &Server, last: Option<u64>) -> Self {
+    pub(crate) async fn open(server: &Server, last: Option<u64>) -> Self {
         let mut http = reqwest::Client::builder().no_proxy();
         if let Some(certificate) = server.certificate() {
             let pem = std::fs::read(certificate).unwrap();
@@ -45,11 +45,16 @@ impl Stream {
 
     /// What comes next; `None` when it ended in order.
     async fn next(&mut self) -> Option<Message> {
+        self.next_within(LIMIT).await
+    }
+
+    /// The same, where it may take its time.
+    pub(crate) async fn next_within(&mut self, limit: Duration) -> Option<Message> {
         loop {
             if let Some(message) = self.messages.next() {
                 return Some(message);
             }
-            let chunk = tokio::time::timeout(LIMIT, self.response.chunk()).await;
+            let chunk = tokio::time::timeout(limit, self.response.chunk()).await;
             match chunk.expect("in time") {
                 Ok(Some(bytes)) => self.messages.add(&bytes),
                 Ok(None) => return None,
@@ -59,7 +64,7 @@ impl Stream {
     }
 
     /// The number that it begins after.
-    async fn first(&mut self) -> u64 {
+    pub(crate) async fn first(&mut self) -> u64 {
         let first = self.next().await.expect("a beginning");
         assert_eq!(first.data, None);
         first.id.expect("a number")
