@@ -79,7 +79,7 @@ impl Stream {
         let _ = self.settings.set(settings);
     }
 
-    pub(super) fn settings(&self) -> EventSettings {
+    pub(crate) fn settings(&self) -> EventSettings {
         self.settings.get().copied().unwrap_or_default()
     }
 

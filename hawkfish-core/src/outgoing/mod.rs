@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Invalid, Result};
@@ -136,6 +137,7 @@ impl Policy {
         let mut builder = reqwest::Client::builder()
             .dns_resolver(Arc::new(GuardedResolver {
                 policy: Arc::clone(self),
+                lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)),
             }))
             .no_proxy()
             .referer(false)
@@ -235,18 +237,30 @@ fn embedded_v4(s: [u16; 8]) -> Option<std::net::Ipv4Addr> {
     }
 }
 
+/// Most names that are looked up at once for one client: each takes a thread, for as long as a name server likes.
+const MOST_LOOKUPS: usize = 128;
+
 /// Resolves names and lets through only addresses that policy allows.
 struct GuardedResolver {
     policy: Arc<Policy>,
+    lookups: Arc<Semaphore>,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = Arc::clone(&self.policy);
+        let (policy, lookups) = (Arc::clone(&self.policy), Arc::clone(&self.lookups));
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            // In a task of its own: its thread goes on when nobody waits for it any more, and counts until it ends.
+            let looking = tokio::spawn({
+                let host = host.clone();
+                async move {
+                    let _permit = lookups.acquire().await;
+                    let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+                    Ok::<Vec<SocketAddr>, std::io::Error>(found.collect())
+                }
+            });
+            let found = looking.await??;
             let allowed: Vec<SocketAddr> = found
                 .iter()
                 .copied()

@@ -13,7 +13,7 @@ use super::dead::{Change, Why};
 use super::destination::{Destination, Facts};
 use super::hears::hears;
 use super::machine::{Action, Event as Occurrence, Life, Pin, Source};
-use super::{DUE_HEARTBEAT, DUE_RETRY, STORE_EVERY, Subscriptions, rows, rules, sign};
+use super::{DUE_HEARTBEAT, DUE_RETRY, Subscriptions, rows, rules, sign};
 use crate::ctx::Ctx;
 use crate::due::{self, Due};
 use crate::error::Result;
@@ -137,10 +137,11 @@ impl Subscriptions {
             }
             passed = told.seq();
         }
+        let far = self.far();
         let far = {
             let mut state = destination.state();
             state.delivery.pass(passed);
-            state.delivery.through >= state.stored + STORE_EVERY
+            state.delivery.through >= state.stored + far
         };
         if far {
             self.store_soon(destination);
@@ -522,10 +523,11 @@ impl Subscriptions {
             return self.remove(destination, What::Removed.at(now)).await;
         }
         if !actions.contains(&Action::Store) {
+            let far = self.far();
             let far = {
                 let mut state = destination.state();
                 state.delivery = new;
-                state.delivery.through >= state.stored + STORE_EVERY
+                state.delivery.through >= state.stored + far
             };
             if far || actions.contains(&Action::StoreSoon) {
                 self.store_soon(destination);
@@ -612,6 +614,11 @@ impl Subscriptions {
                 rows::put_delivery(tx, destination.id, &delivery).await
             })
         });
+    }
+
+    /// How many events a destination passes over before that is stored: a crash must not make it seem to be further behind than is kept.
+    fn far(&self) -> u64 {
+        (self.hf.store().events().settings().kept / 8).max(1)
     }
 
     /// Stores how far all destinations are.

@@ -55,8 +55,6 @@ pub const DUE_RETRY: &str = "subscription.retry";
 pub const DUE_HEARTBEAT: &str = "subscription.heartbeat";
 
 const SETTINGS: &str = "subscriptions";
-/// What is passed over without being sent is stored no more often than that.
-const STORE_EVERY: u64 = 1024;
 
 /// What the operator says about subscriptions.
 #[derive(Clone, Debug)]

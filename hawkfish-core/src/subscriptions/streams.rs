@@ -168,7 +168,6 @@ impl OpenStream {
     }
 
     /// Returns when the stream is to end: its subscription was deleted, or nothing is delivered any more.
-    #[must_use]
     pub fn closed(&self) -> WaitForCancellationFutureOwned {
         self.stream.closed.clone().cancelled_owned()
     }

@@ -912,3 +912,78 @@ async fn reports_go_to_who_asked_for_reports_one_at_a_time() {
     let sizes: Vec<usize> = carried.iter().map(|c| c.events().len()).collect();
     assert_eq!(sizes, [1, 1, 1]);
 }
+
+/// What may happen to a destination.
+#[derive(Clone, Debug)]
+enum Turn {
+    Tell(usize),
+    Pass(i64),
+    Suspend,
+    Resume,
+    Restart,
+    /// Of so many requests in a row, those whose bit is set are taken.
+    Takes(u8),
+}
+
+fn turn() -> impl proptest::strategy::Strategy<Value = Turn> {
+    use proptest::prelude::*;
+    prop_oneof![
+        4 => (1..6_usize).prop_map(Turn::Tell),
+        4 => (1..400_i64).prop_map(Turn::Pass),
+        1 => Just(Turn::Suspend),
+        2 => Just(Turn::Resume),
+        1 => Just(Turn::Restart),
+        3 => any::<u8>().prop_map(Turn::Takes),
+    ]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 24, ..Default::default() })]
+
+    #[test]
+    fn whatever_happens_but_a_crash_each_event_arrives_once_in_order_or_is_a_dead_letter(
+        turns in proptest::collection::vec(turn(), 1..25),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let mut desk = Desk::start(dir.path()).await;
+            let ctx = Ctx::service();
+            let id = desk.subscribe(at("a.example")).await;
+            let mut all = Vec::new();
+            for turn in turns {
+                let subscriptions = desk.hf.subscriptions();
+                match turn {
+                    Turn::Tell(many) => all.extend(desk.tell_many(many).await),
+                    Turn::Pass(seconds) => desk.pass(seconds).await,
+                    Turn::Suspend => drop(subscriptions.suspend(&ctx, &id).await.unwrap()),
+                    Turn::Resume => drop(subscriptions.resume(&ctx, &id, None).await.unwrap()),
+                    Turn::Restart => desk = desk.restart(dir.path()).await,
+                    Turn::Takes(bits) => {
+                        let mut at = 0;
+                        desk.post.says(move |_| {
+                            at = (at + 1) % 8;
+                            if bits >> at & 1 == 1 { Answer::Take } else { Answer::Refuse(500) }
+                        });
+                    }
+                }
+            }
+            desk.post.says(|_| Answer::Take);
+            let subscriptions = desk.hf.subscriptions();
+            subscriptions.resume(&ctx, &id, None).await.unwrap();
+            desk.pass(1_200).await;
+            let taken = desk.post.events_of("a.example");
+            assert!(taken.is_sorted_by(|one, next| one < next), "{taken:?}");
+            let letters = dead(&desk, &id);
+            let mut both = [taken.clone(), letters.clone()].concat();
+            both.sort_unstable();
+            assert_eq!(both, all);
+            assert_eq!(desk.shown(&id).delivered, taken.len() as u64);
+            // And those can be had as well.
+            subscriptions.replay(&ctx, &id, None).await.unwrap();
+            desk.settle().await;
+            assert_eq!(desk.post.events_of("a.example"), [taken, letters].concat());
+            assert!(dead(&desk, &id).is_empty());
+        });
+    }
+}

@@ -1,4 +1,8 @@
 //! Receivers that are slow, broken, or hostile, over real sockets: they harm nobody but themselves.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "receivers are slow in real time, and what they hold up is measured in it"
+)]
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
