@@ -105,17 +105,17 @@ impl Http {
         .as_ref()
         .map_err(Clone::clone)
     }
+}
 
-    /// Seconds, or a date (RFC 9110, "Retry-After").
-    fn retry_after(&self, headers: &HeaderMap) -> Option<SignedDuration> {
-        let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = text.parse::<u32>() {
-            return Some(SignedDuration::from_secs(seconds.into()));
-        }
-        let at = jiff::fmt::rfc2822::parse(text).ok()?;
-        let wait = Timestamp::from(at).duration_since(self.clock.now());
-        Some(wait.max(SignedDuration::ZERO))
+/// How long the receiver wants to be left alone: seconds, or a date (RFC 9110, "Retry-After").
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(SignedDuration::from_secs(seconds.into()));
     }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?;
+    let wait = Timestamp::from(&at).duration_since(now);
+    Some(wait.max(SignedDuration::ZERO))
 }
 
 fn refusal(reason: impl Into<String>) -> Refusal {
@@ -170,7 +170,7 @@ impl Courier for Http {
         Err(Refusal {
             status: Some(status.as_u16()),
             reason,
-            retry_after: self.retry_after(answer.headers()),
+            retry_after: retry_after(answer.headers(), self.clock.now()),
         })
     }
 }
@@ -205,4 +205,36 @@ fn explain(url: &Url, error: reqwest::Error) -> Refusal {
         _ => error.message().to_owned(),
     };
     refusal(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_says_in_seconds_or_by_a_date_how_long_it_wants_to_be_left_alone() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let seconds = |text: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            retry_after(&headers, now).map(|wait| wait.as_secs())
+        };
+        assert_eq!(seconds("120"), Some(120));
+        assert_eq!(seconds("Thu, 01 Jan 2026 00:01:30 GMT"), Some(90));
+        assert_eq!(seconds("Wed, 31 Dec 2025 23:00:00 GMT"), Some(0));
+        for odd in ["", "-5", "soon", "99999999999999999999", "1.5"] {
+            assert_eq!(seconds(odd), None, "{odd}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn a_parcel_shows_no_header_and_no_query() {
+        let parcel = Parcel {
+            url: "https://a.example/x?token=hunter2".parse().unwrap(),
+            verify_certificate: true,
+            headers: vec![("Authorization".to_owned(), "hunter2".to_owned())],
+            body: Bytes::from_static(b"hunter2"),
+        };
+        assert!(!format!("{parcel:?}").contains("hunter2"));
+    }
 }

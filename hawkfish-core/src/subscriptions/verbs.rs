@@ -178,7 +178,7 @@ impl Subscriptions {
         Ok(Arc::new(made.shown(self.last())?))
     }
 
-    /// Changes a subscription; what is tried again is tried as the subscription is then.
+    /// Changes a subscription. What waits to be tried again is tried at once, as the subscription is then.
     ///
     /// # Errors
     /// `NotFound`; `Invalid` with a pointer into an `EventDestination`; `AddressRefused`; `Conflict::NotAllowed` for a stream; `Internal` when the store
@@ -212,7 +212,7 @@ impl Subscriptions {
         if let Some(backups) = &backups {
             check::backups(&self.room().policy, backups)?;
         }
-        let _gate = destination.gate.lock().await;
+        let gate = destination.gate.lock().await;
         alive(&destination, id)?;
         let mut facts = Facts::clone(&destination.facts());
         let beats_anew = heartbeat.is_some_and(|new| new != facts.heartbeat);
@@ -243,6 +243,13 @@ impl Subscriptions {
                 })
             })
             .await?;
+        // Perhaps that was what kept it from taking anything.
+        if matches!(destination.state().delivery.life, Life::Waiting { .. }) {
+            self.happen(&destination, Occurrence::Due, &[], None)
+                .await?;
+        }
+        drop(gate);
+        self.look(&destination);
         Ok(Arc::new(destination.shown(self.last())?))
     }
 
