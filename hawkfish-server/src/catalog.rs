@@ -38,6 +38,8 @@
 //! - Properties named in `clock_like` are shown but do not count for the ETag.
 //! - Collections: use [`Content::collection`]; a POST to one is `create`, with `member` naming the schema of what it creates, and answers
 //!   [`Outcome::Created`] with the new URI. Long work answers [`Outcome::Started`] with its task.
+//! - What is HawkFish's own on a resource of DMTF's goes into its `Oem` (its schema is a file in `hawkfish-redfish/schema`, see the head of `served.toml`). An action of it is
+//!   listed among the others by its full name, `HawkFishEventDestination.ReplayDeadLetters`; that it is called in `Actions/Oem` follows from that.
 //! - A handler cannot mention the constant that holds it (the compiler sees a circle), so a URI that it needs is a constant of its own.
 //! - A handler never checks privileges: it names them in `privileges`.
 //! - What is read as a stream has `stream` in place of `get`: its answer is the handler's own, and goes on after the time that requests have.

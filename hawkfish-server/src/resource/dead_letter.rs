@@ -73,7 +73,9 @@ pub(crate) fn named(
     };
     let known = number(id).filter(|seq| {
         let subscriptions = rq.hf.subscriptions();
-        subscriptions.dead_letter(&rq.ctx, subscription, *seq).is_ok()
+        subscriptions
+            .dead_letter(&rq.ctx, subscription, *seq)
+            .is_ok()
     });
     if known.is_none() {
         let message = "There is no such dead letter.";

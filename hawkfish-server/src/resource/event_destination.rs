@@ -178,6 +178,7 @@ fn model(of: &Subscription) -> EventDestination {
             .filter(|types| !types.is_empty())
             .map(|types| types.iter().map(|one| EventType::from(one.as_str())).collect()),
         metric_report_definitions: links(&filter.definitions).filter(|_| !events),
+        include_origin_of_condition: Prop::or_absent((webhook && events).then_some(false)),
         http_headers: webhook.then(Vec::new),
         delivery_retry_policy: match webhook {
             true => Prop::or_null(asked::policy(of.retry)),
@@ -278,9 +279,8 @@ fn strings<'a>(body: &'a Map<String, Value>, name: &str) -> Vec<&'a str> {
 }
 
 async fn create(rq: &Rq) -> Result<Outcome, Problem> {
-    let mut new = asked::subscription(rq).await?;
+    let new = asked::subscription(rq).await?;
     let body = rq.raw_body();
-    new.secret = asked::signing_key(body).flatten();
     let made = rq.hf.subscriptions().create(&rq.ctx, new).await;
     let made = made.map_err(|error| {
         let destination = body.get("Destination").and_then(Value::as_str);
@@ -300,10 +300,11 @@ async fn change(rq: &Rq) -> Result<Outcome, Problem> {
     let backups = patch.backup_destinations.as_ref();
     let backups = backups.map(|list| asked::backups(list.iter().flatten().map(String::as_str)));
     let headers = patch.http_headers.as_ref();
+    let ours = patch.oem.and_then(|oem| oem.hawkfish);
     let change = SubscriptionChange {
         context: patch.context.change(),
         headers: headers.map(|list| asked::headers(list.iter().flatten())),
-        secret: asked::signing_key(body),
+        secret: ours.and_then(|ours| ours.signing_key.change()),
         retry: patch
             .delivery_retry_policy
             .change()

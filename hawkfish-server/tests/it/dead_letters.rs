@@ -115,6 +115,44 @@ async fn what_was_given_up_can_be_looked_at_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_report_that_was_given_up_says_which_it_is_and_arrives_whole_by_replay() {
+    let (door, _) = with_dead_letters(0).await;
+    let definitions = "/redfish/v1/TelemetryService/MetricReportDefinitions";
+    let chassis = door.system(0).replace("Systems", "Chassis");
+    let body = json!({
+        "Id": "Mine",
+        "MetricReportDefinitionType": "Periodic",
+        "Schedule": {"RecurrenceInterval": "PT60S"},
+        "MetricProperties": [format!("{chassis}/Sensors/Fan1Speed#/Reading")],
+    });
+    let made = door.send("POST", definitions).admin().json(&body);
+    assert_eq!(made.answer().await.status, 201);
+    let mine = json!([{"@odata.id": format!("{definitions}/Mine")}]);
+    let wanted = json!({"EventFormatType": "MetricReport", "MetricReportDefinitions": mine});
+    let uri = door.subscribe(HOST, wanted).await;
+    for _ in 0..3 {
+        let later = door.app.hawkfish().clock().now() + jiff::SignedDuration::from_secs(60);
+        door.clock.set(later);
+        assert!(door.bodies(HOST).await.is_empty());
+    }
+    let member = listed(&door, &uri).await.remove(0);
+    let letter = door.read(&member).await.body;
+    assert_eq!(letter["EventFormatType"], "MetricReport");
+    let report = letter["OriginOfCondition"]["@odata.id"].as_str().unwrap();
+    assert_eq!(door.read(report).await.body["Id"], "Mine");
+    for absent in ["MessageId", "Message", "MessageArgs", "MessageSeverity"] {
+        assert!(letter.get(absent).is_none(), "{letter}");
+    }
+    door.post.open_all();
+    door.act(&member, "HawkFishDeadLetter.Replay", json!({}))
+        .await;
+    let arrived = door.bodies(HOST).await;
+    assert_eq!(arrived.len(), 1);
+    assert_eq!(arrived[0]["Timestamp"], letter["EventTimestamp"]);
+    assert_eq!(arrived[0]["MetricReportDefinition"], mine[0]);
+}
+
+#[tokio::test]
 async fn a_dead_letter_that_is_replayed_arrives_and_is_gone_and_the_others_stay() {
     let (door, uri) = with_dead_letters(3).await;
     let members = listed(&door, &uri).await;

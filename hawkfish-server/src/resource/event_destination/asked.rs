@@ -10,7 +10,6 @@ use hawkfish_redfish::model::event_destination::{
     HttpHeaderProperty, SubscriptionType,
 };
 use jiff::SignedDuration;
-use serde_json::{Map, Value};
 use url::Url;
 
 use crate::catalog::{Catalog, Rq};
@@ -97,6 +96,8 @@ pub(super) async fn subscription(rq: &Rq) -> Result<NewSubscription, Problem> {
     // What is not said is false (EventDestination, VerifyCertificate).
     new.verify_certificate = asked.verify_certificate.value() == Some(&true);
     new.heartbeat = heartbeat(&asked)?;
+    let ours = asked.oem.and_then(|oem| oem.hawkfish);
+    new.secret = ours.and_then(|ours| ours.signing_key.into_value());
     Ok(new)
 }
 
@@ -127,6 +128,10 @@ fn transport(asked: &EventDestinationCreate) -> Result<(), Error> {
     {
         let message = "Events are sent by HTTP, as Redfish has it.";
         return Err(not_in_list("/Protocol", protocol.as_str(), message));
+    }
+    if asked.include_origin_of_condition.value() == Some(&true) {
+        let message = "Events hold links to what they are about; see IncludeOriginOfConditionSupported.";
+        return Err(not_in_list("/IncludeOriginOfCondition", "true", message));
     }
     match asked.subscription_type.value() {
         None | Some(SubscriptionType::RedfishEvent) => Ok(()),
@@ -370,10 +375,4 @@ fn heartbeat(asked: &EventDestinationCreate) -> Result<Option<SignedDuration>, E
     }
     let minutes = minutes.copied().unwrap_or(HEARTBEAT_MINUTES);
     Ok(Some(SignedDuration::from_mins(minutes)))
-}
-
-/// The key that a body brings to sign deliveries with: `None` where it says nothing, `Some(None)` where there is to be none.
-pub(super) fn signing_key(body: &Map<String, Value>) -> Option<Option<String>> {
-    let key = body.get("Oem")?.get("HawkFish")?.get("SigningKey")?;
-    Some(key.as_str().map(str::to_owned))
 }
