@@ -37,7 +37,9 @@ impl Subscriptions {
     fn has_work(&self, destination: &Destination) -> bool {
         let state = destination.state();
         let delivery = &state.delivery;
-        !state.running
+        // Of one that is gone nothing is left to be done, whatever waited for it.
+        !destination.gone.is_cancelled()
+            && !state.running
             && delivery.life == Life::Idle
             && (delivery.pin.is_some()
                 || !delivery.notes.is_empty()
