@@ -1,7 +1,7 @@
 //! The event service: what there is to hear, how it is delivered, and events that only show that events arrive.
 
 use hawkfish_core::error::{Error, Invalid};
-use hawkfish_core::events::TestEvent;
+use hawkfish_core::events::{Format, TestEvent};
 use hawkfish_core::subscriptions::{Kind, ServiceSettings};
 use hawkfish_core::tasks;
 use hawkfish_redfish::message::{REGISTRIES, Registry};
@@ -154,7 +154,8 @@ async fn submit(rq: &Rq) -> Result<Outcome, Problem> {
 async fn test(rq: &Rq) -> Result<Outcome, Problem> {
     let subscriptions = rq.hf.subscriptions();
     for subscription in subscriptions.list(&rq.ctx) {
-        if subscription.kind == Kind::Webhook && !subscription.suspended {
+        let events = subscription.kind == Kind::Webhook && subscription.format == Format::Event;
+        if events && !subscription.suspended {
             subscriptions.test(&rq.ctx, &subscription.id).await?;
         }
     }

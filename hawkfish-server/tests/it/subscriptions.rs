@@ -120,6 +120,7 @@ async fn what_contradicts_itself_or_cannot_be_is_refused_by_name() {
             "PropertyValueConflict",
             "#/MessageIds",
         ),
+        (json!({"IncludeOriginOfCondition": true}), "PropertyValueNotInList", "#/IncludeOriginOfCondition"),
         (json!({"HeartbeatIntervalMinutes": 5}), "PropertyValueConflict", "#/HeartbeatIntervalMinutes"),
         (
             json!({"SendHeartbeat": true, "HeartbeatIntervalMinutes": 0}),
@@ -201,6 +202,7 @@ async fn what_a_subscription_shows_is_what_was_asked_for_but_no_secret() {
         ("DeliveryRetryPolicy", json!(null)),
         ("VerifyCertificate", json!(false)),
         ("SendHeartbeat", json!(false)),
+        ("IncludeOriginOfCondition", json!(false)),
         ("RegistryPrefixes", json!([])),
         ("OriginResources", json!([])),
     ] {

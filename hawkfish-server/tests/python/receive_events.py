@@ -23,7 +23,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         length = int(self.headers["Content-Length"])
         body = json.loads(self.rfile.read(length))
         refused = self.path == "/refuse"
-        say({"path": self.path, "headers": dict(self.headers.items()), "body": body})
+        headers = {name.title(): value for name, value in self.headers.items()}
+        say({"path": self.path, "headers": headers, "body": body})
         self.send_response(503 if refused else 204)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -25,11 +25,11 @@ def say(**what):
     sys.stdin.readline()
 
 
-# What Ironic's create_subscription sends.
+# What Ironic's create_subscription sends, with one more type of event.
 made = service.subscriptions.create(
     {
         "Destination": destination,
-        "EventTypes": ["Alert"],
+        "EventTypes": ["Alert", "StatusChange"],
         "Context": "ironic",
         "Protocol": "Redfish",
         "HttpHeaders": [{"X-Ours": "a secret"}],
