@@ -373,6 +373,8 @@ impl World {
             // One tick takes on only so much; what is due at one moment may need several.
             for _ in 0..10_000 {
                 self.hawkfish().tick().await?;
+                // Time stands still while a destination of events makes up its mind.
+                self.hawkfish().subscriptions().settle().await;
                 if self.hawkfish().next_due().is_none_or(|next| next > now) {
                     break;
                 }
@@ -383,6 +385,7 @@ impl World {
         }
         self.0.clock.set(end);
         self.hawkfish().tick().await?;
+        self.hawkfish().subscriptions().settle().await;
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 //! Tests of the simulator as its users meet it.
 
+mod deliveries;
 mod determinism;
 mod faults;
