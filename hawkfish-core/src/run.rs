@@ -30,6 +30,8 @@ impl HawkFish {
     /// # Errors
     /// The first thing that failed, after all was tried.
     pub async fn tick(&self) -> Result<()> {
+        // The loop and whoever moves the clock may both come.
+        let _turn = self.inner.turn.lock().await;
         let mut first: Option<Error> = None;
         let mut keep = |result: Result<()>| {
             if let Err(error) = result {

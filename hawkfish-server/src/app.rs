@@ -173,6 +173,23 @@ impl App {
         }
     }
 
+    /// The same service behind a front, which sees each request first: it hands it on or answers it, and may change the answer, or have the connection closed
+    /// without one ([`crate::serve::Close`]). For simulations of services that misbehave.
+    #[must_use]
+    pub fn behind<F>(self, front: F) -> Self
+    where
+        F: Fn(Request<Body>) -> BoxFuture<'static, Response<Body>> + Send + Sync + 'static,
+    {
+        let answer = move |request| -> Answering {
+            let answered = front(request);
+            Box::pin(async move { Ok(answered.await) })
+        };
+        Self {
+            shared: self.shared,
+            answer: Arc::new(answer),
+        }
+    }
+
     /// Tells the service how clients reach it. Only the first word counts.
     pub fn reached(&self, reach: Reach) {
         // Who asked before was told that nothing is known, which was so.

@@ -36,6 +36,10 @@ const DRAIN_TIME: Duration = Duration::from_secs(20);
 /// Most bytes of a request's head.
 const HEAD_BYTES: usize = 64 * 1024;
 
+/// In the extensions of an answer: it is not sent, and the connection is closed instead.
+#[derive(Clone, Copy, Debug)]
+pub struct Close;
+
 /// Bounds of the socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -198,7 +202,7 @@ fn speaking<S>(
         + tower::Service<
             Request<Incoming>,
             Response = Response<Body>,
-            Error = Infallible,
+            Error = io::Error,
             Future: Send,
         >,
     >,
@@ -214,6 +218,15 @@ fn speaking<S>(
         }
         request
     });
+    let service = service
+        .map_err(|never: Infallible| -> io::Error { match never {} })
+        .map_result(|answer: io::Result<Response<Body>>| {
+            let answer = answer?;
+            match answer.extensions().get::<Close>() {
+                Some(Close) => Err(io::Error::other("closed in place of an answer")),
+                None => Ok(answer),
+            }
+        });
     (stream, TowerToHyperService::new(service))
 }
 

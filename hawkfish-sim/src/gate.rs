@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::{StreamExt as _, stream};
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::id::SystemId;
 use http::{Request, Response};
@@ -29,7 +30,11 @@ impl Bmc {
         Self(world)
     }
 
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// A fault closed the connection.
+    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
         let world = &self.0;
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes());
@@ -45,7 +50,9 @@ impl Bmc {
             .through(&path, &firings, Request::from_parts(parts, body))
             .await;
         world.traced(|trace| match &answered {
-            Ok((parts, body)) => trace.response(world.now(), parts.status, &parts.headers, body),
+            Ok((parts, body)) => {
+                trace.response(world.now(), parts.status, &parts.headers, body.bytes())
+            }
             Err(broken) => trace.broken(world.now(), &broken.to_string()),
         });
         let (parts, body) = answered?;
@@ -89,7 +96,7 @@ impl Bmc {
         path: &str,
         firings: &[Firing],
         request: Request<Bytes>,
-    ) -> Result<(http::response::Parts, Collected), Broken> {
+    ) -> Result<(http::response::Parts, Answered), Broken> {
         let world = &self.0;
         let mut response = None;
         for firing in firings {
@@ -108,7 +115,15 @@ impl Bmc {
             response = fault::after(firing, response).await?;
         }
         let (parts, body) = response.into_parts();
-        Ok((parts, Collected::of(body).await))
+        let kind = parts.headers.get(http::header::CONTENT_TYPE);
+        let body = match kind {
+            // It has no end that could be waited for.
+            Some(kind) if kind.as_bytes().starts_with(b"text/event-stream") => {
+                Answered::Stream(body)
+            }
+            _ => Answered::Whole(Collected::of(body).await),
+        };
+        Ok((parts, body))
     }
 }
 
@@ -120,8 +135,30 @@ fn long(delay: &fault::Delay, roll: u64) -> SignedDuration {
     least + SignedDuration::from_millis(i64::try_from(more).unwrap_or(i64::MAX))
 }
 
+/// The body of an answer.
+enum Answered {
+    Whole(Collected),
+    Stream(Body),
+}
+
+impl Answered {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Whole(collected) => &collected.bytes,
+            Self::Stream(_) => b"",
+        }
+    }
+
+    fn into_body(self) -> Body {
+        match self {
+            Self::Whole(collected) => collected.into_body(),
+            Self::Stream(body) => body,
+        }
+    }
+}
+
 /// A body that was read, and whether it broke off.
-pub(crate) struct Collected {
+struct Collected {
     bytes: Bytes,
     broke: Option<axum::Error>,
 }
@@ -147,15 +184,16 @@ impl Collected {
     fn into_body(self) -> Body {
         match self.broke {
             None => Body::from(self.bytes),
-            Some(error) => Body::from_stream(futures::stream::iter([Ok(self.bytes), Err(error)])),
+            Some(error) => {
+                let end = async {
+                    // What came before is sent first.
+                    tokio::task::yield_now().await;
+                    Err(error)
+                };
+                let bytes = stream::once(async { Ok(self.bytes) });
+                Body::from_stream(bytes.chain(stream::once(end)))
+            }
         }
-    }
-}
-
-impl std::ops::Deref for Collected {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 

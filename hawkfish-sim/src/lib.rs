@@ -13,13 +13,17 @@
 //!
 //! The same seed, the same requests and the same advances of time give the same [`Trace`], to the byte.
 
+pub mod clock;
+pub mod control;
 pub mod description;
 pub mod fault;
 mod gate;
 mod trace;
+mod wire;
 mod world;
 
 pub use description::Description;
 pub use gate::Bmc;
 pub use trace::Trace;
+pub use wire::Served;
 pub use world::{Builder, Error, PASSWORD, USER, World};

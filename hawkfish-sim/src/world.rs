@@ -12,7 +12,6 @@ use hawkfish_core::accounts::HashCost;
 use hawkfish_core::app::HawkFish;
 use hawkfish_core::backend::Backend;
 use hawkfish_core::backend::sim::{Profile, SimBackend, SimSettings};
-use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::entropy::SeededEntropy;
 use hawkfish_core::id::HostId;
@@ -23,6 +22,7 @@ use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tower::ServiceExt as _;
 
+use crate::clock::WorldClock;
 use crate::description::{self, BadDescription, Description, Rack};
 use crate::fault::{BadRule, Broken, Engine, Rule};
 use crate::gate::Bmc;
@@ -64,6 +64,7 @@ pub struct Builder {
     systems: usize,
     data_dir: Option<PathBuf>,
     options: Options,
+    traced: bool,
 }
 
 impl Default for Builder {
@@ -73,6 +74,7 @@ impl Default for Builder {
             systems: 1,
             data_dir: None,
             options: Options::default(),
+            traced: true,
         }
     }
 }
@@ -134,6 +136,13 @@ impl Builder {
         self
     }
 
+    /// Whether what happens is kept in the [`Trace`], in memory; it is unless said.
+    #[must_use]
+    pub fn traced(mut self, traced: bool) -> Self {
+        self.traced = traced;
+        self
+    }
+
     /// Makes the world. Its clock stands at the beginning of 2026.
     ///
     /// # Errors
@@ -144,6 +153,7 @@ impl Builder {
             systems,
             data_dir,
             options,
+            traced,
         } = self;
         description.check()?;
         if description.racks.is_empty() {
@@ -157,7 +167,7 @@ impl Builder {
         let beginning = description
             .begins
             .unwrap_or_else(|| BEGINNING.parse().expect("a constant time"));
-        let clock = Arc::new(ManualClock::new(beginning));
+        let clock = Arc::new(WorldClock::new(beginning));
         let mut builder = HawkFish::builder()
             .clock(clock.clone())
             .entropy(Arc::new(SeededEntropy::new(seed, "service")))
@@ -184,6 +194,8 @@ impl Builder {
             faults: Mutex::new(faults),
             in_flight: AtomicU32::new(0),
             trace: Mutex::default(),
+            is_traced: traced,
+            turn: tokio::sync::Mutex::default(),
         })))
     }
 }
@@ -193,7 +205,7 @@ fn rack_of(
     description: &Description,
     rack: &Rack,
     seed: u64,
-    clock: &Arc<ManualClock>,
+    clock: &Arc<WorldClock>,
 ) -> Result<Arc<SimBackend>, Error> {
     let settings = SimSettings {
         systems: rack.systems,
@@ -224,12 +236,15 @@ pub struct World(Arc<Inner>);
 struct Inner {
     app: App,
     beginning: Timestamp,
-    clock: Arc<ManualClock>,
+    clock: Arc<WorldClock>,
     racks: BTreeMap<String, Arc<SimBackend>>,
     password: String,
     faults: Mutex<Engine>,
     in_flight: AtomicU32,
     trace: Mutex<Trace>,
+    is_traced: bool,
+    /// Held while time goes on, so that it does once.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl World {
@@ -347,14 +362,29 @@ impl World {
         &self.0.in_flight
     }
 
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> &WorldClock {
+        &self.0.clock
+    }
+
+    /// Lets happen what is due as its clock goes on by itself; until [`World::close`].
+    pub fn start_running(&self) {
+        self.hawkfish().start_running();
+    }
+
     /// How old the world is.
     #[must_use]
     pub fn age(&self) -> SignedDuration {
         self.now().duration_since(self.0.beginning)
     }
 
-    /// Lets time go on while somebody waits for an answer.
+    /// Lets time go on while somebody waits for an answer: where it goes by itself, this waits as well.
     pub(crate) async fn pass(&self, by: SignedDuration) {
+        use hawkfish_core::clock::Clock as _;
+        if self.0.clock.speed() > 0.0 {
+            return self.0.clock.sleep_until(self.now() + by).await;
+        }
         if let Err(error) = self.advance(by).await {
             self.traced(|trace| trace.broken(self.now(), &error.to_string()));
         }
@@ -365,6 +395,7 @@ impl World {
     /// # Errors
     /// `Core` when something that was due failed; `Stuck` when it stays due.
     pub async fn advance(&self, by: SignedDuration) -> Result<(), Error> {
+        let _turn = self.0.turn.lock().await;
         let end = self.now() + by;
         self.traced(|t| t.advanced(self.now(), end));
         while let Some(next) = self.hawkfish().next_due().filter(|next| *next <= end) {
@@ -418,6 +449,8 @@ impl World {
     }
 
     pub(crate) fn traced(&self, write: impl FnOnce(&mut Trace)) {
-        write(&mut self.0.trace.lock().expect("trace"));
+        if self.0.is_traced {
+            write(&mut self.0.trace.lock().expect("trace"));
+        }
     }
 }

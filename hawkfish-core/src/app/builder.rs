@@ -201,6 +201,7 @@ impl Builder {
                 locks: Mutex::default(),
                 jobs: TaskTracker::new(),
                 closing: CancellationToken::new(),
+                turn: tokio::sync::Mutex::default(),
                 replan: tokio::sync::Notify::new(),
                 planned: AtomicI64::new(i64::MAX),
                 resume: AtomicBool::new(false),

@@ -54,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) locks: Mutex<BTreeMap<SystemId, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) jobs: TaskTracker,
     pub(crate) closing: CancellationToken,
+    /// Held by `tick`.
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// Wakes `run`, to ask anew when something is due.
     pub(crate) replan: tokio::sync::Notify,
     /// When `run` looks next by itself, milliseconds since 1970.

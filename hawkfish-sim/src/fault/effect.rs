@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use hawkfish_server::problem::Problem;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -79,7 +79,13 @@ async fn damaged(damage: Damage, response: Response<Body>) -> Response<Body> {
         Damage::CutOff => {
             parts.headers.insert(CONTENT_LENGTH, whole.len().into());
             let end = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            let body = Body::from_stream(stream::iter([Ok(half), Err(end)]));
+            let end = async {
+                // What came before is sent first.
+                tokio::task::yield_now().await;
+                Err(end)
+            };
+            let body = stream::once(async { Ok(half) }).chain(stream::once(end));
+            let body = Body::from_stream(body);
             return Response::from_parts(parts, body);
         }
         Damage::Truncated => half,

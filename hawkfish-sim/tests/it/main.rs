@@ -3,3 +3,4 @@
 mod deliveries;
 mod determinism;
 mod faults;
+mod wire;
