@@ -1,6 +1,5 @@
 //! What it costs to find the words for an event, and to put a body together for one destination. Each event is put into words once, whoever listens; a body is
 //! made for each delivery. Both are to cost far less than sending them.
-#![expect(missing_docs, reason = "criterion_group makes a function")]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -201,7 +201,7 @@ fn tested(
 }
 
 pub(super) fn body(id: &str, context: Option<&str>, records: &[&Record]) -> Bytes {
-    let context = context.map(|context| serde_json::Value::from(context).to_string());
+    let context = context.map(quoted);
     if let [report] = records
         && report.format == Format::MetricReport
     {
@@ -217,9 +217,9 @@ pub(super) fn body(id: &str, context: Option<&str>, records: &[&Record]) -> Byte
     let mut out = Vec::with_capacity(length + 256);
     let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| out.extend_from_slice(part));
     let kind = validate::odata_type("Event").unwrap_or_default();
-    let quoted = serde_json::Value::from(id).to_string();
+    let id = quoted(id);
     put(&[br#"{"@odata.type":""#, kind.as_bytes(), br#"","Id":"#]);
-    put(&[quoted.as_bytes(), br#","Name":"Events""#]);
+    put(&[id.as_bytes(), br#","Name":"Events""#]);
     if let Some(context) = &context {
         put(&[br#","Context":"#, context.as_bytes()]);
     }
@@ -241,4 +241,9 @@ pub(super) fn body(id: &str, context: Option<&str>, records: &[&Record]) -> Byte
     }
     put(&[b"]}"]);
     out.into()
+}
+
+/// A text as JSON.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a text becomes JSON")
 }
