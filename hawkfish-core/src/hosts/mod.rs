@@ -278,8 +278,13 @@ impl HawkFish {
                         self.hear(host, &mut heard, Arc::unwrap_or_clone(machine), &cause);
                     }
                     Change::Removed(key) => {
-                        heard.latest.remove(&system_id(key));
-                        self.gone(&system_id(key)).await?;
+                        let id = system_id(key);
+                        heard.latest.remove(&id);
+                        // One that has moved to another host is not gone.
+                        let known = self.inner.inventory.system(&Ctx::service(), &id);
+                        if known.is_ok_and(|known| known.host == host.id) {
+                            self.gone(&id).await?;
+                        }
                     }
                     Change::Connected => reconnected = true,
                     Change::Lost(reason) => {

@@ -86,7 +86,11 @@ fn power_tale(
             told.push(What::Reset(why));
         }
     } else if now.power == Power::Paused && *power != Power::Paused {
-        told.push(What::Paused(why));
+        // Who looks between a failure and what is told of it sees it stand still.
+        told.push(match now.crashed && !before.crashed {
+            true => What::Crashed,
+            false => What::Paused(why),
+        });
     } else if *power == Power::Paused && matches!(now.power, Power::On | Power::PoweringOn) {
         told.push(What::Resumed(why));
     }
@@ -307,6 +311,17 @@ mod tests {
                 "{from:?} {happens:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_failure_that_is_seen_before_it_is_told_of_is_told_once() {
+        let before = machine(Power::On);
+        let mut now = machine(Power::Paused);
+        now.crashed = true;
+        let mut power = Power::On;
+        let mut all = tale(&mut power, &before, &now, &Cause::Changed, None, None);
+        all.extend(tale(&mut power, &now, &now, &Cause::Crashed, None, None));
+        assert_eq!(all, [What::Crashed]);
     }
 
     #[test]

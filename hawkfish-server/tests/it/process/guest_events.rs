@@ -94,7 +94,7 @@ impl Ears {
         tokio::spawn(async move {
             while let Some(message) = open.next_within(GUEST).await {
                 if message.data.is_some() {
-                    put(&heard, &message.event());
+                    put(&heard, message.event());
                 }
             }
         });
