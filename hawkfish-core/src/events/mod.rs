@@ -9,8 +9,8 @@
 //! Not in here: words ([`Telling`] has them), who wants to hear what, and how it gets there.
 
 mod fact;
-mod parts;
 mod news;
+mod parts;
 mod record;
 mod rows;
 mod stream;
@@ -20,12 +20,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub(crate) use self::fact::Draft;
-pub(crate) use self::parts::{parts, whole};
 pub use self::fact::{Happened, Room, Subject};
 pub use self::news::{JobNews, TaskNews, TestEvent, UpdateStep};
+pub(crate) use self::parts::{parts, whole};
 pub use self::record::{Format, Record, Telling};
-pub(crate) use self::stream::{Placed, Stream};
 pub use self::stream::Told;
+pub(crate) use self::stream::{Placed, Stream};
 use crate::app::HawkFish;
 use crate::db::{Store, Tx};
 use crate::error::Result;

@@ -293,7 +293,9 @@ impl HawkFish {
                 let step = UpdateStep::Transferring;
                 self.tell_step(target, &found, step).await?;
             }
-            let laid = host.backend.lay_firmware(system.machine.key, &found.version);
+            let laid = host
+                .backend
+                .lay_firmware(system.machine.key, &found.version);
             let machine = match laid.await {
                 Ok(machine) => machine,
                 Err(error) => {
