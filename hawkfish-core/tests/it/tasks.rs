@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hawkfish_core::backend::sim::{Profile, SimBackend, SimSettings};
+use hawkfish_core::clock::ManualClock;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::error::{Conflict, Error, ErrorKind};
 use hawkfish_core::events::{Subject, TaskNews};
@@ -351,7 +353,7 @@ async fn parts_are_cancelled_and_fail_with_what_they_are_parts_of() {
 #[tokio::test]
 async fn an_update_of_several_systems_has_a_part_for_each_over_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let rig = Rig::start(dir.path(), |b| b).await;
+    let rig = alike(dir.path()).await;
     let ctx = Ctx::service();
     let ids: Vec<SystemId> = rig.systems().iter().map(|s| s.id.clone()).collect();
     for id in &ids {
@@ -417,7 +419,7 @@ async fn an_update_of_several_systems_has_a_part_for_each_over_a_restart() {
 #[tokio::test]
 async fn cancelling_an_update_of_several_systems_takes_all_of_it_back() {
     let dir = tempfile::tempdir().unwrap();
-    let rig = Rig::start(dir.path(), |b| b).await;
+    let rig = alike(dir.path()).await;
     let ctx = Ctx::service();
     let version = |rig: &Rig, id: &SystemId| rig.system(id).machine.identity.bios_version.clone();
     let ids: Vec<SystemId> = rig.systems().iter().map(|s| s.id.clone()).collect();
@@ -465,6 +467,18 @@ async fn that_the_end_of_a_task_was_told_outlives_a_restart() {
     let rig = restarted(rig, dir.path()).await;
     assert!(rig.hf.tasks().end_is_told(&ctx, &id).unwrap());
     assert!(!rig.hf.tasks().tell_end(&ctx, &id).unwrap());
+}
+
+/// On two machines of one make.
+async fn alike(dir: &Path) -> Rig {
+    let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    let settings = SimSettings {
+        systems: 2,
+        profiles: Profile::all()[..1].to_vec(),
+        ..SimSettings::default()
+    };
+    let sim = SimBackend::new(settings, clock.clone());
+    Rig::on(sim, clock, dir, |b| b).await
 }
 
 /// Pushes a firmware for systems, which wait for their next reset.

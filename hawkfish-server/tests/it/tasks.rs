@@ -3,21 +3,58 @@
 use std::sync::Arc;
 
 use hawkfish_core::accounts::HashCost;
-use hawkfish_core::backend::sim::{SimBackend, SimSettings};
+use hawkfish_core::backend::sim::{Profile, SimBackend, SimSettings};
 use hawkfish_core::clock::ManualClock;
 use hawkfish_core::id::HostId;
+use hawkfish_core::media::MediaSettings;
+use hawkfish_core::outgoing::{Policy, Rule};
 use hawkfish_server::{App, HawkFish, Options};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 use crate::door::{ADMIN, Answer, Door};
-use crate::update::{open_with, push};
+use crate::update::push;
 
 const PUSH: &str = "/redfish/v1/UpdateService/MultipartUpload";
 const SIMPLE: &str = "/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate";
 const TASKS: &str = "/redfish/v1/TaskService/Tasks";
+
+/// A service that keeps files, on two machines of one make.
+async fn open() -> (Door, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    let rack = SimSettings {
+        systems: 2,
+        profiles: Profile::all()[..1].to_vec(),
+        ..SimSettings::default()
+    };
+    let rack = SimBackend::new(rack, clock.clone());
+    let media = MediaSettings {
+        policy: Arc::new(Policy {
+            allow: vec!["127.0.0.0/8".parse::<Rule>().unwrap()],
+            ..Policy::default()
+        }),
+        max_bytes: 100_000,
+        store_bytes: 150_000,
+        update_bytes: 4096,
+        ..MediaSettings::default()
+    };
+    let hf = HawkFish::builder()
+        .clock(clock.clone())
+        .hash_cost(HashCost::LEAST)
+        .host(HostId::parse("sim").unwrap(), rack.clone())
+        .media(media)
+        .data_dir(folder.path())
+        .start()
+        .await
+        .unwrap();
+    hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
+    let app = App::new(hf, Options::default());
+    (Door { app, clock, rack }, folder)
+}
 
 async fn reset(door: &Door, system: &str, kind: &str) {
     let uri = format!("{system}/Actions/ComputerSystem.Reset");
@@ -78,7 +115,7 @@ fn said(task: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn an_update_of_two_systems_has_a_sub_task_for_each() {
-    let (door, _folder) = open_with(Options::default()).await;
+    let (door, _folder) = open().await;
     let task = update(&door).await;
     let whole = door.read(&task).await.body;
     assert_eq!(whole["TaskState"], "Running");
@@ -136,7 +173,7 @@ async fn an_update_of_two_systems_has_a_sub_task_for_each() {
 
 #[tokio::test]
 async fn a_task_without_parts_shows_none() {
-    let (door, _folder) = open_with(Options::default()).await;
+    let (door, _folder) = open().await;
     let system = door.system(0);
     reset(&door, &system, "On").await;
     reset(&door, &system, "PowerCycle").await;
@@ -153,7 +190,7 @@ async fn a_task_without_parts_shows_none() {
 
 #[tokio::test]
 async fn cancelling_a_task_by_its_monitor_cancels_its_parts_and_takes_the_work_back() {
-    let (door, _folder) = open_with(Options::default()).await;
+    let (door, _folder) = open().await;
     let system = door.system(0);
     let before = door.read(&system).await.body["BiosVersion"].clone();
     let task = update(&door).await;
@@ -195,7 +232,7 @@ async fn tireless_server() -> (String, mpsc::UnboundedReceiver<&'static str>) {
 
 #[tokio::test]
 async fn work_stops_when_its_task_is_cancelled_and_when_it_is_deleted() {
-    let (door, _folder) = open_with(Options::default()).await;
+    let (door, _folder) = open().await;
     let (url, mut told) = tireless_server().await;
     let system = door.system(0);
     let body = json!({"ImageURI": url, "Targets": [system]});
@@ -223,7 +260,7 @@ async fn work_stops_when_its_task_is_cancelled_and_when_it_is_deleted() {
 
 #[tokio::test]
 async fn a_pushed_image_is_booted_in_three_steps_that_are_told_of() {
-    let (door, _folder) = open_with(Options::default()).await;
+    let (door, _folder) = open().await;
     let uri = format!("{}/BootImage", door.system(1));
     let image = [("UpdateFile", Some("a.iso"), b"bytes".as_slice())];
     assert_eq!(push(&door, &uri, &image).await.status, 201);

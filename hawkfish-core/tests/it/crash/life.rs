@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use hawkfish_core::backend::sim::SimBackend;
@@ -69,12 +69,15 @@ pub(super) struct Arrival {
 #[derive(Debug, Default)]
 pub(super) struct Town {
     state: Mutex<Outside>,
+    /// Whether the writer is about to write to the files, or may be; whoever copies them waits for it.
+    written: Condvar,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     life: usize,
     alive: bool,
+    committing: bool,
     pub(super) moods: BTreeMap<String, Mood>,
     pub(super) arrivals: BTreeMap<String, Vec<Arrival>>,
     /// Dead letters that somebody had sent once more, or dropped: these may come late, again, or not at all.
@@ -90,6 +93,7 @@ impl Town {
         let mut outside = self.look();
         outside.life = life;
         outside.alive = true;
+        outside.committing = false;
     }
 }
 
@@ -142,9 +146,14 @@ impl Life {
         outside.alive && outside.life == self.number
     }
 
-    /// Ends it here, unless it has ended.
+    /// Ends it here, unless it has ended. What SQLite does to its files is not for us to cut in two: a copy takes longer than a moment.
     pub(super) fn end(&self) {
-        let mut outside = self.town.look();
+        let outside = self.town.look();
+        let mut outside = self
+            .town
+            .written
+            .wait_while(outside, |outside| outside.committing)
+            .unwrap();
         if self.is_alive(&outside) {
             // Nothing arrives meanwhile, and no machine does anything.
             copy(&self.dir, &self.wreck);
@@ -173,8 +182,24 @@ impl Life {
 }
 
 impl Fuse for Life {
-    fn burns(&self, _: Moment) -> bool {
-        !self.step()
+    fn burns(&self, at: Moment) -> bool {
+        let commits = |committing| {
+            let mut outside = self.town.look();
+            if self.is_alive(&outside) {
+                outside.committing = committing;
+                self.town.written.notify_all();
+            }
+        };
+        if at == Moment::Committed {
+            commits(false);
+        }
+        let burns = !self.step();
+        if at == Moment::Committing && !burns {
+            commits(true);
+            // Somebody else may have ended it in between.
+            return self.is_over();
+        }
+        burns
     }
 }
 

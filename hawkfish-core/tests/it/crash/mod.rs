@@ -99,8 +99,6 @@ fn live(template: &Path, story: &[Chapter], steps: &Mutex<Vec<u64>>) -> Result<u
             told
         };
         told.map_err(|why| format!("in life {number}: {why}"))?;
-        // One that came to its end without a crash is cut off there.
-        life.end();
         steps.lock().unwrap().push(life.steps_taken());
         crashes += 1;
     }

@@ -164,6 +164,8 @@ pub(super) async fn run(
         alive(life, hf.tick().await).await;
     }
     seen.look(&hf);
+    // Before its store is closed in order.
+    life.end();
     Ok(())
 }
 
