@@ -1,5 +1,6 @@
 //! Tests of the simulator as its users meet it.
 
+mod binary;
 mod deliveries;
 mod determinism;
 mod faults;
