@@ -42,10 +42,7 @@ pub const COLLECTION: Resource = Resource {
     }),
     create: Some(|rq| Box::pin(create(rq))),
     privileges: Privileges {
-        post: &[
-            Privilege::ConfigureManager,
-            Privilege::ConfigureComponents,
-        ],
+        post: &[Privilege::ConfigureManager, Privilege::ConfigureComponents],
         ..Privileges::MANAGER
     },
     ..Resource::NONE
@@ -146,8 +143,7 @@ fn model(of: &Subscription) -> EventDestination {
         id: of.id.to_string(),
         name: of.name.clone(),
         destination: of.destination.as_ref().map(ToString::to_string),
-        backup_destinations: webhook
-            .then(|| of.backups.iter().map(ToString::to_string).collect()),
+        backup_destinations: webhook.then(|| of.backups.iter().map(ToString::to_string).collect()),
         // Of a stream it is a string (DSP0266, "Server-sent events").
         context: match webhook {
             true => Prop::or_null(of.context.clone()),
@@ -176,7 +172,12 @@ fn model(of: &Subscription) -> EventDestination {
         // Deprecated: for who asked for it.
         event_types: Some(&filter.event_types)
             .filter(|types| !types.is_empty())
-            .map(|types| types.iter().map(|one| EventType::from(one.as_str())).collect()),
+            .map(|types| {
+                types
+                    .iter()
+                    .map(|one| EventType::from(one.as_str()))
+                    .collect()
+            }),
         metric_report_definitions: links(&filter.definitions).filter(|_| !events),
         include_origin_of_condition: Prop::or_absent((webhook && events).then_some(false)),
         http_headers: webhook.then(Vec::new),
@@ -197,9 +198,8 @@ fn model(of: &Subscription) -> EventDestination {
 fn status(of: &Subscription) -> Status {
     // What the last attempt came to; a success after it makes it history.
     let failure = of.last_failure.as_ref();
-    let failure = failure.filter(|failure| {
-        of.attempts > 0 || of.last_delivered.is_none_or(|at| at < failure.at)
-    });
+    let failure = failure
+        .filter(|failure| of.attempts > 0 || of.last_delivered.is_none_or(|at| at < failure.at));
     let mut conditions = Vec::new();
     if let Some(failure) = failure {
         let to = of.destination.as_ref().map(ToString::to_string);
@@ -275,7 +275,10 @@ fn named(error: Error, destination: Option<&str>, backups: &[&str]) -> Problem {
 
 fn strings<'a>(body: &'a Map<String, Value>, name: &str) -> Vec<&'a str> {
     let list = body.get(name).and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(Value::as_str).collect()
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 async fn create(rq: &Rq) -> Result<Outcome, Problem> {

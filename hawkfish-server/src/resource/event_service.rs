@@ -14,10 +14,10 @@ use hawkfish_redfish::model::resource::{State, Status};
 use jiff::{SignedDuration, Timestamp};
 
 use super::event_destination;
-use crate::telling::TYPES;
 use crate::catalog::{Action, Content, Outcome, Privileges, Resource, Rq};
 use crate::events;
 use crate::problem::Problem;
+use crate::telling::TYPES;
 
 /// `/redfish/v1/EventService`
 pub const RESOURCE: Resource = Resource {
@@ -129,7 +129,12 @@ async fn submit(rq: &Rq) -> Result<Outcome, Problem> {
         "Critical" => Ok(tasks::Severity::Critical),
         other => {
             let message = "It is none of OK, Warning, Critical.";
-            Err(Error::invalid("/Severity", other, Invalid::NotInList, message))
+            Err(Error::invalid(
+                "/Severity",
+                other,
+                Invalid::NotInList,
+                message,
+            ))
         }
     };
     let newer = asked.message_severity.as_ref().map(Health::as_str);

@@ -37,12 +37,8 @@ impl Events {
                     return Err(wrong(found, "events-kept", reason));
                 }
             },
-            most_subscriptions: match parsed(
-                found,
-                "max-subscriptions",
-                "1000",
-                "it is no number",
-            )? {
+            most_subscriptions: match parsed(found, "max-subscriptions", "1000", "it is no number")?
+            {
                 most @ 1..=100_000 => most,
                 _ => {
                     let reason = "it is not from 1 to 100000";

@@ -26,7 +26,10 @@ async fn the_root_leads_to_an_event_service_of_which_everything_is_there() {
             &json!({"State": "Enabled", "Health": "OK"})
         )
     );
-    assert_eq!(service["EventFormatTypes"], json!(["Event", "MetricReport"]));
+    assert_eq!(
+        service["EventFormatTypes"],
+        json!(["Event", "MetricReport"])
+    );
     let prefixes = service["RegistryPrefixes"].as_array().unwrap();
     assert!(prefixes.contains(&json!("ResourceEvent")) && prefixes.contains(&json!("HawkFish")));
     for prefix in prefixes {
@@ -94,7 +97,8 @@ async fn what_is_set_counts_and_what_cannot_be_set_is_refused_by_name() {
         )
         .await;
     door.post.close("192.0.2.7");
-    door.submit("ResourceEvent.1.0.TestMessage", json!({})).await;
+    door.submit("ResourceEvent.1.0.TestMessage", json!({}))
+        .await;
     let status = async || {
         door.events("192.0.2.7").await;
         door.read(&uri).await.body["Status"].clone()
@@ -156,7 +160,8 @@ async fn while_the_service_is_disabled_nothing_is_delivered_and_nothing_is_lost(
 #[tokio::test]
 async fn a_test_event_arrives_as_it_was_submitted() {
     let door = Door::open().await;
-    door.subscribe("192.0.2.1", json!({"Context": "mine"})).await;
+    door.subscribe("192.0.2.1", json!({"Context": "mine"}))
+        .await;
     door.bodies("192.0.2.1").await;
     let system = door.system(1);
     let said = json!({

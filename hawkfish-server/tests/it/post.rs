@@ -81,7 +81,10 @@ impl Door {
     pub(crate) async fn subscribe(&self, host: &str, more: Value) -> String {
         let made = self.ask_for(host, more).await;
         assert_eq!(made.status, 201, "{made:?}");
-        assert_eq!(made.header("location"), made.body["@odata.id"].as_str().unwrap());
+        assert_eq!(
+            made.header("location"),
+            made.body["@odata.id"].as_str().unwrap()
+        );
         made.header("location").to_owned()
     }
 
@@ -105,8 +108,11 @@ impl Door {
     /// Their messages, without registries and versions.
     pub(crate) async fn messages(&self, host: &str) -> Vec<String> {
         let events = self.events(host).await;
-        let ids = events.iter().map(|event| event["MessageId"].as_str().unwrap());
-        ids.map(|id| id.rsplit('.').next().unwrap().to_owned()).collect()
+        let ids = events
+            .iter()
+            .map(|event| event["MessageId"].as_str().unwrap());
+        ids.map(|id| id.rsplit('.').next().unwrap().to_owned())
+            .collect()
     }
 
     /// POST of an action, which succeeds.
@@ -122,6 +128,7 @@ impl Door {
         let mut body = json!({"MessageId": message_id});
         let all = body.as_object_mut().unwrap();
         all.extend(more.as_object().unwrap().clone());
-        self.act(SERVICE, "EventService.SubmitTestEvent", body).await;
+        self.act(SERVICE, "EventService.SubmitTestEvent", body)
+            .await;
     }
 }

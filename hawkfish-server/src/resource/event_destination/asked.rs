@@ -73,7 +73,9 @@ pub(super) fn headers<'a>(
     objects: impl IntoIterator<Item = &'a HttpHeaderProperty>,
 ) -> Vec<(String, String)> {
     let entries = objects.into_iter().flat_map(|object| &object.entries);
-    entries.map(|(name, value)| (name.clone(), value.clone())).collect()
+    entries
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// What a body that is valid by its schema asks for.
@@ -130,7 +132,8 @@ fn transport(asked: &EventDestinationCreate) -> Result<(), Error> {
         return Err(not_in_list("/Protocol", protocol.as_str(), message));
     }
     if asked.include_origin_of_condition.value() == Some(&true) {
-        let message = "Events hold links to what they are about; see IncludeOriginOfConditionSupported.";
+        let message =
+            "Events hold links to what they are about; see IncludeOriginOfConditionSupported.";
         return Err(not_in_list("/IncludeOriginOfCondition", "true", message));
     }
     match asked.subscription_type.value() {
@@ -210,7 +213,8 @@ fn consistent(asked: &EventDestinationCreate, format: Format) -> Result<(), Erro
     if said(asked.event_types.as_ref()) {
         let newer = filters[..4].iter().find(|(_, is)| *is);
         if let Some((property, _)) = newer {
-            let message = "Types of events were there before registries; say what is wanted by one of them.";
+            let message =
+                "Types of events were there before registries; say what is wanted by one of them.";
             return Err(conflict("/EventTypes", property, message));
         }
     }
@@ -227,11 +231,7 @@ fn consistent(asked: &EventDestinationCreate, format: Format) -> Result<(), Erro
         let (registry, _) = named(id);
         if texts(asked.exclude_registry_prefixes.as_deref()).any(|one| one == registry) {
             let message = "The registry of one of the MessageIds is excluded.";
-            return Err(conflict(
-                "/MessageIds",
-                "/ExcludeRegistryPrefixes",
-                message,
-            ));
+            return Err(conflict("/MessageIds", "/ExcludeRegistryPrefixes", message));
         }
         if texts(asked.exclude_message_ids.as_deref()).any(|one| named(one) == named(id)) {
             let message = "A message is both asked for and excluded.";
