@@ -53,7 +53,13 @@ async fn open() -> (Door, TempDir) {
         .unwrap();
     hf.accounts().ensure_admin(Some(ADMIN.1)).await.unwrap();
     let app = App::new(hf, Options::default());
-    (Door { app, clock, rack }, folder)
+    let door = Door {
+        app,
+        clock,
+        rack,
+        post: Arc::default(),
+    };
+    (door, folder)
 }
 
 async fn reset(door: &Door, system: &str, kind: &str) {
@@ -334,7 +340,7 @@ async fn a_monitor_that_has_told_its_end_says_nothing_more_after_a_restart() {
             app: App::new(hf, Options::default()),
             clock: clock.clone(),
             rack: rack.clone(),
-            post: std::sync::Arc::default(),
+            post: Arc::default(),
         }
     };
     let door = open().await;

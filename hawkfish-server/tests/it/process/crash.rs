@@ -21,16 +21,16 @@ const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
 const TASKS: &str = "/redfish/v1/TaskService/Tasks";
 
 /// Chance enough to choose a moment.
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = RandomState::new().hash_one(std::process::id()) | 1;
         eprintln!("moments are chosen by {seed}");
         Self(seed)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -291,7 +291,7 @@ impl Writer {
 }
 
 /// A copy of the database as the crash has left it, opened; the original is for the program alone.
-async fn wreck(server: &Server, copy: &Path) -> SqliteConnection {
+pub(crate) async fn wreck(server: &Server, copy: &Path) -> SqliteConnection {
     std::fs::create_dir_all(copy).unwrap();
     for file in ["hawkfish.db", "hawkfish.db-wal"] {
         let _ = std::fs::remove_file(copy.join(file));

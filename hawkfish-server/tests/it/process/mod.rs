@@ -7,6 +7,7 @@ mod client;
 mod crash;
 mod drain;
 mod event_clients;
+mod events_crash;
 #[cfg(feature = "libvirt")]
 mod images;
 mod jobs;
