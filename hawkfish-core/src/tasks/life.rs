@@ -214,7 +214,7 @@ impl Tasks {
                     }
                     due::remove(tx, DUE_DELETE, id.as_str()).await?;
                     // The task itself has the lowest number, and goes last.
-                    gone.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+                    gone.sort_unstable_by_key(|one| std::cmp::Reverse(one.0));
                     for (_, one) in &gone {
                         let about = match *one == id {
                             true => Subject::Task(id.clone()),
