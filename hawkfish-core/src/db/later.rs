@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnection;
+use futures::TryStreamExt as _;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{Arguments as _, Executor as _};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::{self, Subject};
 use crate::logs::Event;
 use crate::{due, logs};
@@ -24,9 +26,33 @@ macro_rules! put {
 }
 
 /// The commit itself, where there was no other statement.
-pub(super) const ALONE: &str = put!("", "");
-pub(super) const AND_COMMIT: &str = put!("RELEASE work; ", "; COMMIT");
-pub(super) const AND_GO_ON: &str = put!("RELEASE work; ", "; SAVEPOINT work");
+pub(super) const ALONE: Sql = Sql(put!("", ""), 1);
+pub(super) const AND_COMMIT: Sql = Sql(put!("RELEASE work; ", "; COMMIT"), 3);
+pub(super) const AND_GO_ON: Sql = Sql(put!("RELEASE work; ", "; SAVEPOINT work"), 3);
+
+/// Statements that give no rows, and how many they are.
+#[derive(Clone, Copy)]
+pub(super) struct Sql(pub(super) &'static str, pub(super) usize);
+
+impl Sql {
+    /// Runs them. Waits for what each came to and no longer: to hear that there is nothing after the last would be one more hand-over.
+    pub(super) async fn run(
+        self,
+        conn: &mut SqliteConnection,
+        arguments: SqliteArguments<'static>,
+    ) -> Result<()> {
+        let query = sqlx::query_with(self.0, arguments);
+        let mut results = conn.fetch_many(query);
+        for _ in 0..self.1 {
+            if results.try_next().await?.is_none() {
+                return Err(Error::internal(
+                    "SQLite ran fewer statements than it was given.",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
 
 /// A row that is left to the commit, as the JSON that it goes in as.
 #[derive(Debug)]
@@ -102,22 +128,24 @@ impl Left {
     pub(super) async fn put(
         &mut self,
         conn: &mut SqliteConnection,
-        sql: &'static str,
+        sql: Sql,
         stream: &events::Stream,
         placed: &mut events::Placed,
     ) -> Result<()> {
         let (before, text) = stream.place(std::mem::take(&mut self.drafts), placed)?;
-        sqlx::query(sql)
-            .bind(before)
-            .bind(text)
-            .bind(stream.forget(placed))
-            .bind(self.entries.take())
-            .bind(self.overflows.take())
-            .bind(self.trims.take())
-            .bind(self.states.take())
-            .execute(conn)
-            .await?;
-        Ok(())
+        let forgotten = stream.forget(placed);
+        let mut arguments = SqliteArguments::default();
+        let add = || {
+            arguments.add(before)?;
+            arguments.add(text)?;
+            arguments.add(forgotten)?;
+            arguments.add(self.entries.take())?;
+            arguments.add(self.overflows.take())?;
+            arguments.add(self.trims.take())?;
+            arguments.add(self.states.take())
+        };
+        add().map_err(sqlx::Error::Encode)?;
+        sql.run(conn, arguments).await
     }
 }
 

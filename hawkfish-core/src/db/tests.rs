@@ -188,6 +188,143 @@ async fn a_commit_that_fails_is_told_to_all_who_wait_for_it() {
     }
 }
 
+fn told(name: &str) -> (Subject, Event) {
+    let event = Event {
+        at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        what: logs::What::Changed,
+        by: None,
+    };
+    let system = crate::id::SystemId::parse(name).unwrap();
+    (Subject::System(system), event)
+}
+
+/// Holds the writer up until what is handed in meanwhile waits, so that all of it goes into one commit.
+async fn together<T>(store: &Store, works: impl Future<Output = T>) -> T {
+    let (gate, open) = std::sync::mpsc::channel::<()>();
+    let first = store.later(move |_| {
+        open.recv().expect("the gate");
+        Ok(())
+    });
+    let opener = async {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        gate.send(()).expect("the gate");
+    };
+    let (first, works, ()) = tokio::join!(first, works, opener);
+    first.expect("the first");
+    works
+}
+
+#[tokio::test]
+async fn what_is_left_to_a_commit_is_in_it_however_it_is_mixed_with_work_that_needs_sql_and_work_that_fails()
+ {
+    let (_dir, stores) = stores().await;
+    for store in stores {
+        // Handed in when it is polled, as the others are.
+        let later = async |name: &'static str, fails: bool| {
+            let work = store.later(move |later| {
+                let (about, event) = told(name);
+                later.happened(about, event);
+                match fails {
+                    false => Ok(()),
+                    true => Err(Error::backend("refused")),
+                }
+            });
+            work.await
+        };
+        let sql = |name: &'static str, fails: bool| {
+            store.write(move |tx| {
+                Box::pin(async move {
+                    let (about, event) = told(name);
+                    tx.happened(about, event);
+                    settings::put(tx, name, &1).await?;
+                    match fails {
+                        false => Ok(()),
+                        true => Err(Error::backend("refused")),
+                    }
+                })
+            })
+        };
+        let before = store.commits();
+        let done = together(&store, async {
+            tokio::join!(
+                later("a", false),
+                sql("lost-first", true),
+                later("lost", true),
+                sql("b", false),
+                later("c", false),
+                sql("lost-last", true),
+                sql("d", false),
+                later("lost-too", true),
+            )
+        })
+        .await;
+        assert!(done.0.is_ok() && done.3.is_ok() && done.4.is_ok() && done.6.is_ok());
+        assert!(done.1.is_err() && done.2.is_err() && done.5.is_err() && done.7.is_err());
+        assert_eq!(store.commits(), before + 1);
+        assert_eq!(names(&store).await, ["b", "d"].map(str::to_owned).into());
+        let kept: Vec<String> = store
+            .read(|conn| {
+                Box::pin(async move {
+                    let sql = "SELECT seq || ' ' || json_extract(fact, '$.about.System') FROM hf_events ORDER BY seq";
+                    Ok(sqlx::query_scalar(sql).fetch_all(conn).await?)
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(kept, ["1 a", "2 b", "3 c", "4 d"]);
+    }
+}
+
+#[tokio::test]
+async fn work_that_settles_finds_what_was_left_before_it_in_the_same_commit_and_undoes_none_of_it()
+{
+    let (_dir, stores) = stores().await;
+    for store in stores {
+        let one = async |name: &'static str| {
+            let (about, event) = told(name);
+            store.tell(about, event).await
+        };
+        let settled = async |fails: bool| {
+            let work = store.write_settled(move |tx| {
+                Box::pin(async move {
+                    let found: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM hf_events")
+                        .fetch_one(tx.conn())
+                        .await?;
+                    match fails {
+                        false => Ok(found),
+                        true => Err(Error::backend("refused")),
+                    }
+                })
+            });
+            work.await
+        };
+        let done = together(&store, async {
+            tokio::join!(one("a"), settled(true), one("b"), settled(false), one("c"))
+        })
+        .await;
+        assert!(done.1.is_err());
+        assert_eq!(done.3.unwrap(), 2);
+        assert_eq!(store.events().last(), 3);
+    }
+}
+
+#[tokio::test]
+async fn nothing_to_keep_is_no_commit() {
+    let (_dir, stores) = stores().await;
+    for store in stores {
+        let before = store.commits();
+        store.flush().await.unwrap();
+        let refused = store.later(|_| Err::<(), _>(Error::backend("refused")));
+        assert!(refused.await.is_err());
+        assert_eq!(store.commits(), before);
+        let (about, event) = told("a");
+        store.tell(about, event).await.unwrap();
+        assert_eq!(store.commits(), before + 1);
+    }
+}
+
 #[tokio::test]
 async fn work_is_done_even_if_nobody_waits_for_it() {
     let store = Store::open(None).await.unwrap();

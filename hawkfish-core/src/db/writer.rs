@@ -11,23 +11,24 @@ use std::sync::atomic::Ordering;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sqlx::Connection as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Tx;
 use super::fuse::Moment;
+use super::later::{ALONE, AND_COMMIT, AND_GO_ON, Left, Sql};
 use crate::error::{Error, Result};
-use super::later::{ALONE, AND_COMMIT, AND_GO_ON, Left};
 use crate::events::Placed;
 
 /// Most pieces of work in one commit: bounds the time that the first of them waits for its answer.
 const MOST: usize = 1024;
 
-const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT work";
+const BEGIN: Sql = Sql("BEGIN IMMEDIATE; SAVEPOINT work", 2);
 // Put together: one hand-over to SQLite's thread instead of two.
-const GO_ON: &str = "RELEASE work; SAVEPOINT work";
-const UNDO: &str = "ROLLBACK TO work";
-const COMMIT: &str = "RELEASE work; COMMIT";
+const GO_ON: Sql = Sql("RELEASE work; SAVEPOINT work", 2);
+const UNDO: Sql = Sql("ROLLBACK TO work", 1);
+const COMMIT: Sql = Sql("RELEASE work; COMMIT", 2);
+const ROLLBACK: Sql = Sql("ROLLBACK", 1);
 
 /// What a piece of work needs of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,7 +279,7 @@ async fn batch(
             "a commit failed; its work is undone"
         );
         // SQLite may have undone the transaction by itself.
-        let _ = control(tx, "ROLLBACK").await;
+        let _ = control(tx, ROLLBACK).await;
         events.remember(placed);
     } else {
         for hook in left.hooks {
@@ -356,7 +357,7 @@ impl Commit {
         Ok(())
     }
 
-    async fn put(&mut self, tx: &mut Tx, sql: &'static str) -> Result<()> {
+    async fn put(&mut self, tx: &mut Tx, sql: Sql) -> Result<()> {
         let events = Arc::clone(&tx.later.events);
         self.left
             .put(&mut tx.conn, sql, &events, &mut self.placed)
@@ -364,7 +365,6 @@ impl Commit {
     }
 }
 
-async fn control(tx: &mut Tx, sql: &'static str) -> Result<()> {
-    sqlx::query(sql).execute(&mut tx.conn).await?;
-    Ok(())
+async fn control(tx: &mut Tx, sql: Sql) -> Result<()> {
+    sql.run(&mut tx.conn, SqliteArguments::default()).await
 }

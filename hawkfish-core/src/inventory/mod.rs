@@ -197,10 +197,7 @@ impl Inventory {
 
     /// Notes that what the machine of a system is made of is about to be stored.
     pub(crate) fn note_unstored(&self, id: &SystemId) {
-        self.unstored
-            .write()
-            .expect("inventory")
-            .insert(id.clone());
+        self.unstored.write().expect("inventory").insert(id.clone());
     }
 
     /// Notes that a machine was stored as a whole.

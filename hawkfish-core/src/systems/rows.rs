@@ -193,3 +193,88 @@ pub(crate) async fn put_indicator(tx: &mut Tx, id: &SystemId, lit: bool) -> Resu
         .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend as _;
+    use crate::backend::sim::{SimBackend, SimSettings};
+    use crate::backend::{BootTarget, MediaSource, Medium};
+    use crate::clock::ManualClock;
+    use crate::db::Store;
+    use crate::inventory::system_id;
+
+    async fn machine() -> Machine {
+        let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+        let backend = SimBackend::new(SimSettings::default(), clock);
+        backend.machines().await.unwrap().remove(0)
+    }
+
+    async fn stored(store: &Store, whole: bool, machine: &Machine, second: i64) -> SystemRow {
+        let (id, machine) = (system_id(machine.key), machine.clone());
+        let seen = Timestamp::from_second(second).unwrap();
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if !whole {
+                        return put_state(tx.later(), &id, &machine, seen);
+                    }
+                    let project = ProjectId::default_project();
+                    let host = HostId::parse("sim").unwrap();
+                    put(tx, &id, &host, &project, &machine, seen).await
+                })
+            })
+            .await
+            .unwrap();
+        let all = store.read(|conn| Box::pin(load(conn))).await.unwrap();
+        assert_eq!(all.len(), 1);
+        all.into_iter().next().unwrap()
+    }
+
+    #[tokio::test]
+    async fn how_a_system_runs_is_stored_apart_and_put_together_with_the_rest() {
+        let store = Store::open(None).await.unwrap();
+        let off = machine().await;
+        stored(&store, true, &off, 1).await;
+        let mut on = off.clone();
+        on.power = Power::On;
+        on.crashed = true;
+        on.last_reset = Some(Timestamp::from_second(2).unwrap());
+        on.boot.over = Some(BootOverride {
+            target: BootTarget::Pxe,
+            once: true,
+        });
+        on.slots[0].medium = Some(Medium {
+            source: MediaSource::Uri("http://example.org/a.iso".to_owned()),
+            write_protected: true,
+        });
+        assert!(is_same_base(&off, &on));
+        let row = stored(&store, false, &on, 2).await;
+        let state = |m: &Machine| {
+            let boot = m.boot.over;
+            (m.power, m.crashed, m.last_reset, boot, m.slots.clone())
+        };
+        assert_eq!(state(&row.machine), state(&on));
+        assert_eq!(row.seen, Timestamp::from_second(2).unwrap());
+        // As a whole again, which is newer than its state.
+        let row = stored(&store, true, &off, 3).await;
+        assert_eq!(state(&row.machine), state(&off));
+    }
+
+    #[tokio::test]
+    async fn what_a_machine_is_made_of_is_more_than_how_it_runs() {
+        let before = machine().await;
+        let changes: [fn(&mut Machine); 5] = [
+            |m| m.name.push('x'),
+            |m| m.autostart = !m.autostart,
+            |m| m.boot.options[0].enabled = !m.boot.options[0].enabled,
+            |m| Arc::make_mut(&mut m.hardware).nics[0].link_up ^= true,
+            |m| m.identity.asset_tag = None,
+        ];
+        for change in changes {
+            let mut now = before.clone();
+            change(&mut now);
+            assert!(!is_same_base(&before, &now), "{now:?}");
+        }
+    }
+}
