@@ -239,6 +239,10 @@ async fn whoever_listens_misses_nothing_however_often_the_program_is_killed() {
             .iter()
             .map(|system| (system, tokio::spawn(turn(client.clone(), system.clone()))))
             .collect();
+        until("the listener listens again", LIMIT, async || {
+            (listener.came.load(Ordering::Acquire) > round).then_some(())
+        })
+        .await;
         tokio::time::sleep(Duration::from_millis(200 + chance.below(600))).await;
         server.kill();
         for (system, turning) in turning {
@@ -284,7 +288,7 @@ async fn whoever_listens_misses_nothing_however_often_the_program_is_killed() {
         listener.came.load(Ordering::Acquire) > ROUNDS,
         "it came again after each crash"
     );
-    let heard = listener.heard.lock().unwrap();
+    let heard = listener.heard.lock().unwrap().clone();
     let mut twice = 0;
     for (receiver, uri) in &receivers {
         // It hears of what happened after it was made.
