@@ -260,13 +260,14 @@ async fn what_guests_do_by_themselves_reaches_a_webhook_and_a_stream() {
         .await;
 
     // libvirtd is killed, and comes back.
-    let before = Ears::of(&ears.webhook, &of(&ends).await);
+    let ended = of(&ends).await;
+    let before = Ears::of(&ears.webhook, &ended);
     let lost = [before, vec!["HostLost Critical".to_owned()]].concat();
     let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
     lab.daemon("kill");
-    ears.hear(&of(&ends).await, &lost).await;
+    ears.hear(&ended, &lost).await;
     lab.daemon("start");
     let back = [&lost[..], &["HostBack OK"]].concat();
-    ears.hear(&of(&ends).await, &back).await;
+    ears.hear(&ended, &back).await;
     ears.agree();
 }
