@@ -100,7 +100,8 @@ fn measure(wanted: &Wanted, kind: Kind, streams: usize, round: usize) {
     let mut server = Server::start(kind);
     let per_second = (wanted.rate / streams).max(1);
     let token = server.log_in();
-    // What events cost by themselves; and the first of everything is made.
+    // The first of everything is made; then what events cost by themselves.
+    server.emit(per_second, Duration::from_millis(300));
     let alone = server.emit(per_second, Duration::from_secs(1));
     let before = server.memory();
     let mut readers = Readers::open(&server, &token, streams);
@@ -126,7 +127,11 @@ fn measure(wanted: &Wanted, kind: Kind, streams: usize, round: usize) {
         "{:<34} {:>12.0} {:>18} {:>22} {:>12} {:>6}",
         format!("{}, {streams} streams, round {}", kind.word(), round + 1),
         deliveries as f64 / took.as_secs_f64(),
-        format!("{:.1} / {:.1}", p50.as_secs_f64() * 1e3, p99.as_secs_f64() * 1e3),
+        format!(
+            "{:.1} / {:.1}",
+            p50.as_secs_f64() * 1e3,
+            p99.as_secs_f64() * 1e3
+        ),
         format!("{:.2} ({of_events:.2})", each(cpu)),
         format!("{:.1}, {:.1}", memory(idle), memory(busy)),
         lost,

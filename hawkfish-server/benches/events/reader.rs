@@ -135,7 +135,11 @@ impl Readers {
                 let pause = Duration::from_millis(20);
                 tokio::time::sleep(pause).await;
                 let now = heard();
-                still = if now == before { still + pause } else { Duration::ZERO };
+                still = if now == before {
+                    still + pause
+                } else {
+                    Duration::ZERO
+                };
                 before = now;
             }
         });
@@ -259,7 +263,8 @@ impl Scan {
             let sent = sent.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
             if let Some(sent) = sent {
                 let micros = now.saturating_sub(sent) / 1000;
-                one.latencies.push(u32::try_from(micros).unwrap_or(u32::MAX));
+                one.latencies
+                    .push(u32::try_from(micros).unwrap_or(u32::MAX));
             }
         }
     }

@@ -141,7 +141,9 @@ fn axum(listener: TcpListener) -> Side {
                 // Who is too slow loses some: the reader counts them.
                 loop {
                     match heard.recv().await {
-                        Ok(event) => return Some((Ok::<_, std::convert::Infallible>(event), heard)),
+                        Ok(event) => {
+                            return Some((Ok::<_, std::convert::Infallible>(event), heard));
+                        }
                         Err(broadcast::error::RecvError::Lagged(_)) => {}
                         Err(broadcast::error::RecvError::Closed) => return None,
                     }
