@@ -262,6 +262,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_reset_is_one_commit_that_stores_no_more_than_how_the_system_runs() {
+        let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+        let backend = SimBackend::new(SimSettings::default(), clock.clone());
+        let hawkfish = crate::app::HawkFish::builder()
+            .clock(clock.clone())
+            .host(HostId::parse("sim").unwrap(), backend)
+            .start()
+            .await
+            .unwrap();
+        let ctx = crate::ctx::Ctx::service();
+        let id = hawkfish.systems(&ctx)[0].id.clone();
+        let on = super::super::ResetType::On;
+        hawkfish.reset(&ctx, &id, on).await.unwrap();
+        let rows = async || {
+            let all = "SELECT group_concat(s.seen_ms || ' ' || s.machine) FROM hf_systems AS s";
+            let read = hawkfish.store().read(move |conn| {
+                Box::pin(
+                    async move { Ok(sqlx::query_scalar::<_, String>(all).fetch_one(conn).await?) },
+                )
+            });
+            read.await.unwrap()
+        };
+        let before = (hawkfish.store().commits(), rows().await);
+        clock.advance(jiff::SignedDuration::from_secs(1));
+        let again = super::super::ResetType::ForceRestart;
+        let system = hawkfish.reset(&ctx, &id, again).await.unwrap();
+        // In memory, each read takes a turn of the writer.
+        assert_eq!(hawkfish.store().commits() - before.0, 2);
+        assert_eq!(rows().await, before.1);
+        let kept = hawkfish.store().read(|conn| Box::pin(load(conn)));
+        let kept = kept.await.unwrap();
+        let kept = kept.iter().find(|row| row.id == id).unwrap();
+        assert_eq!(kept.machine.last_reset, system.machine.last_reset);
+    }
+
+    #[tokio::test]
     async fn what_a_machine_is_made_of_is_more_than_how_it_runs() {
         let before = machine().await;
         let changes: [fn(&mut Machine); 5] = [
