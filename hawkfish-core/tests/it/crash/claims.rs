@@ -275,8 +275,10 @@ pub(super) async fn told_is_so(hf: &HawkFish) -> Result<(), String> {
                 (*of == log).then(|| (*number, happened.event.clone()))
             })
             .collect();
-        // The log keeps the newest of them.
-        let first = entries.keys().next().copied().unwrap_or(u64::MAX);
+        // A full log keeps the newest of them.
+        let is_full = entries.len() >= hf.logs().status(&log).most;
+        let first = entries.keys().next().copied().filter(|_| is_full);
+        let first = first.unwrap_or(0);
         let told: BTreeMap<u64, _> = told
             .into_iter()
             .filter(|(number, _)| *number >= first)

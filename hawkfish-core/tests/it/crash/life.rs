@@ -40,6 +40,20 @@ pub(super) fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Does to a database what nobody should.
+pub(super) async fn damage(dir: &Path, how: &[&'static str]) {
+    use sqlx::{ConnectOptions as _, Connection as _};
+    if how.is_empty() {
+        return;
+    }
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.join("hawkfish.db"));
+    let mut database = options.connect().await.unwrap();
+    for how in how {
+        sqlx::query(*how).execute(&mut database).await.unwrap();
+    }
+    database.close().await.unwrap();
+}
+
 /// How a receiver is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {

@@ -65,6 +65,16 @@ fn folder() -> tempfile::TempDir {
 
 /// Lives through a story, and gives the number of crashes.
 fn live(template: &Path, story: &[Chapter], steps: &Mutex<Vec<u64>>) -> Result<u64, String> {
+    live_with(template, story, steps, &[])
+}
+
+/// The same, and each crash damages the database by SQL, as no crash may.
+fn live_with(
+    template: &Path,
+    story: &[Chapter],
+    steps: &Mutex<Vec<u64>>,
+    damage: &[&'static str],
+) -> Result<u64, String> {
     let folder = folder();
     let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
     let settings = SimSettings {
@@ -100,6 +110,7 @@ fn live(template: &Path, story: &[Chapter], steps: &Mutex<Vec<u64>>) -> Result<u
         };
         told.map_err(|why| format!("in life {number}: {why}"))?;
         steps.lock().unwrap().push(life.steps_taken());
+        life::runtime().block_on(life::damage(&place(number + 1), damage));
         crashes += 1;
     }
     let number = story.len();
@@ -166,4 +177,54 @@ fn however_often_the_process_dies_no_event_is_lost_made_up_or_out_of_order() {
         steps.iter().sum::<u64>() / steps.len().max(1) as u64,
     );
     assert!(crashes >= enough);
+}
+
+#[test]
+fn what_a_crash_may_not_do_is_found_out() {
+    use crate::crash::life::Mood;
+    use hawkfish_core::subscriptions::Retry;
+    use hawkfish_core::systems::ResetType;
+
+    let template = template();
+    let chapter = |rounds| Chapter {
+        rounds,
+        steps: u64::MAX,
+    };
+    let story = [
+        chapter(vec![
+            vec![Op::Subscribe(Retry::RetryForever, false)],
+            vec![Op::MakeAccount],
+            vec![Op::Settle],
+            vec![Op::Mood(0, Mood::Refuses)],
+            vec![Op::MakeTask(true)],
+            vec![Op::WorkOnTask(0, 50)],
+            vec![Op::Reset(0, ResetType::On), Op::Insert(0)],
+            vec![Op::Settle],
+        ]),
+        chapter(vec![vec![Op::MakeAccount], vec![Op::Settle]]),
+    ];
+    let tell =
+        |damage: &[&'static str]| live_with(template.path(), &story, &Mutex::default(), damage);
+    assert_eq!(tell(&[]), Ok(2));
+    for (damage, says) in [
+        // An event is lost: the last, one in the middle.
+        (
+            "DELETE FROM hf_events WHERE seq = (SELECT MAX(seq) FROM hf_events)",
+            "was seen",
+        ),
+        ("DELETE FROM hf_events WHERE seq = 3", "has the number"),
+        // A change is lost, and its event is not.
+        ("DELETE FROM hf_subscriptions", "what there is"),
+        ("DELETE FROM hf_accounts", "what there is"),
+        ("DELETE FROM hf_tasks", "is told"),
+        ("DELETE FROM hf_log_entries", "the log of"),
+        // A destination is thought to be further than it is.
+        (
+            "UPDATE hf_subscriptions SET delivery = json_set(delivery, '$.through', json_extract(delivery, '$.through') + 3, '$.pin', NULL)",
+            "never gets",
+        ),
+    ] {
+        let found = tell(&[damage]).expect_err(damage);
+        assert!(found.contains(says), "{damage}: {found}");
+    }
 }
