@@ -42,12 +42,16 @@ pub const COLLECTION: Resource = Resource {
     }),
     create: Some(|rq| Box::pin(create(rq))),
     privileges: Privileges {
-        post: &[Privilege::ConfigureManager, Privilege::ConfigureComponents],
+        patch: ANYBODYS,
+        post: ANYBODYS,
+        delete: ANYBODYS,
         ..Privileges::MANAGER
     },
     ..Resource::NONE
 };
 
+/// Who may have subscriptions of their own.
+const ANYBODYS: &[Privilege] = &[Privilege::ConfigureManager, Privilege::ConfigureComponents];
 const OWN: &[Privilege] = &[Privilege::ConfigureManager, Privilege::ConfigureSelf];
 
 /// `/redfish/v1/EventService/Subscriptions/{subscription}`
@@ -253,7 +257,7 @@ fn named(error: Error, destination: Option<&str>, backups: &[&str]) -> Problem {
                 let url = text.parse().ok();
                 url.is_some_and(|url| hawkfish_core::outgoing::redacted(&url) == *uri)
             };
-            match backups.iter().position(|text| same(text)) {
+            match backups.iter().position(same) {
                 Some(at) if !destination.as_ref().is_some_and(same) => {
                     Some(format!("/BackupDestinations/{at}"))
                 }
