@@ -35,6 +35,8 @@ pub(crate) struct Host {
     pub(crate) reconcile_at: std::sync::Mutex<Timestamp>,
     /// What HawkFish is doing to machines right now, so that what follows from it is not taken for somebody else's doing.
     doing: std::sync::Mutex<BTreeMap<MachineKey, Doing>>,
+    /// Machines of which it was told that they were reset by what is being done to them: QEMU says so more than once.
+    was_reset: std::sync::Mutex<std::collections::BTreeSet<MachineKey>>,
     /// Why machines are being started or reset right now, so that the reset is never seen without its cause.
     commanded: std::sync::Mutex<BTreeMap<MachineKey, ResetCause>>,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Busy(Arc<Host>, MachineKey);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.doing.lock().expect("doing").remove(&self.1);
+        self.0.was_reset.lock().expect("resets").remove(&self.1);
         self.0.backend.attend(false);
     }
 }
@@ -103,6 +106,7 @@ impl Host {
             id,
             backend,
             capabilities,
+            was_reset: std::sync::Mutex::default(),
             absorbing: tokio::sync::Mutex::default(),
             reconcile_at: std::sync::Mutex::new(Timestamp::UNIX_EPOCH),
             doing: std::sync::Mutex::default(),
@@ -331,7 +335,7 @@ impl HawkFish {
         if let Some((before, was)) = before {
             power = was;
             let doing = host.doing(machine.key);
-            let told = logs::tale(
+            let mut told = logs::tale(
                 &mut power,
                 &before,
                 &machine,
@@ -339,6 +343,13 @@ impl HawkFish {
                 doing,
                 system.as_deref(),
             );
+            // One step resets a machine once.
+            told.retain(|what| match what {
+                What::Reset(logs::Why::Command) => {
+                    host.was_reset.lock().expect("resets").insert(machine.key)
+                }
+                _ => true,
+            });
             let parts = events::parts(&id, &before, &machine, &told);
             let told = told.into_iter().map(|what| Told::Whole(id.clone(), what));
             heard.told.extend(told);
