@@ -1,5 +1,10 @@
 //! What must hold.
 
+#![allow(
+    clippy::collapsible_match,
+    reason = "what is looked at and what must hold of it are two things"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -49,7 +49,7 @@ pub(super) async fn damage(dir: &Path, how: &[&'static str]) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.join("hawkfish.db"));
     let mut database = options.connect().await.unwrap();
     for how in how {
-        sqlx::query(*how).execute(&mut database).await.unwrap();
+        sqlx::query(how).execute(&mut database).await.unwrap();
     }
     database.close().await.unwrap();
 }
