@@ -492,11 +492,10 @@ async fn an_update_tells_how_far_it_is_and_an_image_comes_and_goes() {
     let id = monitor.rsplit('/').next().unwrap().parse().unwrap();
     let hf = door.app.hawkfish();
     let mut news = hf.events().watch();
-    while !ear
-        .lines_since(ear.heard)
-        .contains(&format!("AwaitToActivate {firmware}"))
-    {
-        news.changed().await.unwrap();
+    let awaits = format!("AwaitToActivate {firmware}");
+    while !ear.lines_since(0).contains(&awaits) {
+        let more = tokio::time::timeout(Duration::from_secs(20), news.changed()).await;
+        more.expect("something more is told").unwrap();
     }
     ear.heard = 0;
     let lines = ear.lines_since(0);
@@ -517,7 +516,9 @@ async fn an_update_tells_how_far_it_is_and_an_image_comes_and_goes() {
         .answer()
         .await
         .ok();
-    hf.tasks().finished(&id).await.unwrap();
+    let finished = hf.tasks().finished(&id);
+    let finished = tokio::time::timeout(Duration::from_secs(20), finished).await;
+    finished.expect("the update ends").unwrap();
     let lines = ear.lines_since(before);
     let changed = lines
         .iter()
