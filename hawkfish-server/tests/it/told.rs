@@ -479,6 +479,12 @@ async fn an_update_tells_how_far_it_is_and_an_image_comes_and_goes() {
     let mut ear = Ear::to(&door).await;
     let system = door.read(&door.system(0)).await.body;
     let firmware = "UpdateService/FirmwareInventory/BIOS-A";
+    // What is off takes its firmware at once; what runs does so when it is reset.
+    let reset = format!("{}/Actions/ComputerSystem.Reset", door.system(0));
+    let on = json!({"ResetType": "On"});
+    let turned = door.send("POST", &reset).admin().json(&on).answer().await;
+    turned.ok();
+    door.pass_time(600).await;
     let parameters = json!({"Targets": [ear.long("Systems/A")]}).to_string();
     let file = image(system["Model"].as_str().unwrap(), "X-9");
     let parts = [
@@ -508,11 +514,10 @@ async fn an_update_tells_how_far_it_is_and_an_image_comes_and_goes() {
     let told = told.map(|key| format!("{key} {firmware}"));
     ear.told("an update", &lines[last..], &told);
     let before = ear.heard;
-    let reset = format!("{}/Actions/ComputerSystem.Reset", door.system(0));
-    let on = json!({"ResetType": "On"});
+    let again = json!({"ResetType": "ForceRestart"});
     door.send("POST", &reset)
         .admin()
-        .json(&on)
+        .json(&again)
         .answer()
         .await
         .ok();
