@@ -6,6 +6,12 @@
 //!
 //! CPU is that of all threads of the process, as Linux accounts for it.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program that measures, and says what it measured"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -209,10 +215,8 @@ async fn one_by_one(dir: Option<&Path>, rounds: u32, operations: u32) {
     for _ in 0..rounds {
         let [bare, rows, events, resets] = &mut all;
         let conn = tokio::sync::Mutex::new(&mut conn);
-        bare.round(operations, async |_| {
-            bare_row(&mut *conn.lock().await).await
-        })
-        .await;
+        bare.round(operations, async |_| bare_row(*conn.lock().await).await)
+            .await;
         rows.round(operations, async |_| row(store).await).await;
         events
             .round(operations, async |n| {

@@ -272,7 +272,11 @@ fn spoken(error: &Error, uri: &str, action: Option<&str>) -> (StatusCode, Messag
 fn invalid(property: &str, value: &str, reason: &Invalid, action: Option<&str>) -> Message {
     let name = name(property);
     let secret = name.contains("Password");
-    let value = if respond::is_secret(name) { "******" } else { value };
+    let value = if respond::is_secret(name) {
+        "******"
+    } else {
+        value
+    };
     let message = match (reason, action) {
         (Invalid::NotInList, None) => base("PropertyValueNotInList", &[value, name]),
         (Invalid::NotInList, Some(action)) => {

@@ -100,9 +100,12 @@ pub async fn serve(
         let closing = closing.clone();
         tokio::spawn(async move {
             let cut = hangup.clone();
-            let served = connection(
-                app, stream, client, acceptor, &server, watcher, closing, hangup,
-            );
+            let ends = Ends {
+                watcher,
+                closing,
+                hangup,
+            };
+            let served = connection(app, stream, client, acceptor, &server, ends);
             let served = tokio::select! {
                 served = served => served,
                 () = cut.0.notified() => Err("it was cut".into()),
@@ -142,16 +145,29 @@ fn server() -> auto::Builder<TokioExecutor> {
     server
 }
 
+/// How a connection comes to its end before its client wants it to.
+struct Ends {
+    /// Once its requests are answered.
+    watcher: hyper_util::server::graceful::Watcher,
+    /// Before it has asked for anything.
+    closing: watch::Receiver<()>,
+    /// At once.
+    hangup: Hangup,
+}
+
 async fn connection(
     app: App,
     stream: TcpStream,
     client: SocketAddr,
     acceptor: Option<TlsAcceptor>,
     server: &auto::Builder<TokioExecutor>,
-    watcher: hyper_util::server::graceful::Watcher,
-    mut closing: watch::Receiver<()>,
-    hangup: Hangup,
+    ends: Ends,
 ) -> Result<(), axum::BoxError> {
+    let Ends {
+        watcher,
+        mut closing,
+        hangup,
+    } = ends;
     stream.set_nodelay(true)?;
     let peer = Peer {
         address: client.ip().to_canonical(),

@@ -184,11 +184,7 @@ pub const KEYS: &[Key] = &[
         "NETWORK|HOST",
         "Send events there although it is a loopback, link-local or otherwise refused address",
     ),
-    many(
-        "event-deny",
-        "NETWORK|HOST",
-        "Never send events there",
-    ),
+    many("event-deny", "NETWORK|HOST", "Never send events there"),
     many(
         "event-ca",
         "FILE",

@@ -328,7 +328,8 @@ impl Jobs {
     pub async fn cancel_all(&self, ctx: &Ctx) -> Result<()> {
         for job in self.list(ctx) {
             if !job.state.ended() {
-                self.happen(&job.id, Event::CancelAsked, Client::of(ctx)).await?;
+                self.happen(&job.id, Event::CancelAsked, Client::of(ctx))
+                    .await?;
             }
         }
         Ok(())

@@ -337,7 +337,8 @@ impl Tasks {
                 "The task has ended already.",
             ));
         }
-        self.apply(&entry, Event::CancelAsked, Client::of(ctx)).await
+        self.apply(&entry, Event::CancelAsked, Client::of(ctx))
+            .await
     }
 
     /// Deletes a task and its parts. One that has not ended is told to stop, and nothing is heard of it any more.

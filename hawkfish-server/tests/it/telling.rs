@@ -120,7 +120,7 @@ fn everything(system: &SystemId) -> Vec<(Subject, What)> {
         ),
         (
             Subject::Room(Room::Events),
-            What::Test(Box::new(TestEvent::default())),
+            What::Test(Box::default()),
         ),
         (
             Subject::Room(Room::Events),

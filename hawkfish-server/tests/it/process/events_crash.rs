@@ -59,7 +59,7 @@ impl Receiver {
 
     fn take(&self, headers: &axum::http::HeaderMap, body: &[u8]) -> StatusCode {
         let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
-        if self.refuses_every > 0 && number % self.refuses_every == 0 {
+        if self.refuses_every > 0 && number.is_multiple_of(self.refuses_every) {
             return StatusCode::SERVICE_UNAVAILABLE;
         }
         let body: Value = serde_json::from_slice(body).expect("JSON");
