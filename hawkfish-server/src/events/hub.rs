@@ -17,8 +17,11 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::block::{Block, Ring, blocks};
 use crate::serve::Hangup;
 
-/// The time between two rounds of writing.
+/// The least time between two rounds of writing.
 const GAP: Duration = Duration::from_millis(8);
+/// How much longer it is for each stream: about what writing to one costs, so that a round is over before the next begins, and what comes meanwhile goes
+/// along instead of waiting in line.
+const GAP_EACH: Duration = Duration::from_micros(8);
 /// The clock of keep-alives and stuck connections.
 const TICK: Duration = Duration::from_secs(1);
 /// A stream that was silent for so many ticks says that it is alive. Clients and proxies give up after 30 seconds, the quick ones.
@@ -177,8 +180,8 @@ impl Hub {
                     tokio::time::sleep_until(next).await;
                     newest.mark_unchanged();
                     self.publish();
-                    self.wake();
-                    next = Instant::now() + GAP;
+                    let streams = self.wake();
+                    next = Instant::now() + GAP.max(GAP_EACH * streams);
                 }
                 _ = ticks.tick() => self.tick(),
                 () = self.left.notified() => {
@@ -218,10 +221,13 @@ impl Hub {
         self.published.store(at, Ordering::Release);
     }
 
-    fn wake(&self) {
-        for seat in &self.seats.lock().expect("seats").all {
+    /// Wakes all streams, and says how many there are.
+    fn wake(&self) -> u32 {
+        let seats = self.seats.lock().expect("seats");
+        for seat in &seats.all {
             seat.waker.wake();
         }
+        u32::try_from(seats.all.len()).unwrap_or(u32::MAX)
     }
 
     fn tick(&self) {

@@ -118,10 +118,7 @@ fn everything(system: &SystemId) -> Vec<(Subject, What)> {
                 name: "ann".into(),
             },
         ),
-        (
-            Subject::Room(Room::Events),
-            What::Test(Box::default()),
-        ),
+        (Subject::Room(Room::Events), What::Test(Box::default())),
         (
             Subject::Room(Room::Events),
             What::Test(Box::new(full_test(system))),

@@ -102,7 +102,13 @@ impl Receiver {
                     }
                     Some((life, before)) => {
                         assert!(life < one.life, "{number} comes twice in life {life}");
-                        assert_eq!(before, event, "it is the same event");
+                        // Its place in a body may be another: after a crash bodies may be cut in other places.
+                        let content = |event: &Value| {
+                            let mut event = event.clone();
+                            event.as_object_mut().map(|event| event.remove("MemberId"));
+                            event
+                        };
+                        assert_eq!(content(before), content(event), "it is the same event");
                         twice += 1;
                     }
                 }

@@ -105,11 +105,13 @@ impl Ears {
         Self { webhook, stream }
     }
 
-    /// What was told of a system as a whole, but for mere changes: each with its severity.
+    /// What was told of a system as a whole, but for mere changes: each with its severity. That a system stands still is left out: libvirt may tell so of one
+    /// that panicked, a moment before it tells why.
     fn of(heard: &Heard, origin: &str) -> Vec<String> {
         let heard = heard.lock().unwrap();
         let of = heard.iter().filter(|(event, _)| {
-            event["OriginOfCondition"]["@odata.id"] == origin && key(event) != "ResourceChanged"
+            event["OriginOfCondition"]["@odata.id"] == origin
+                && !matches!(key(event), "ResourceChanged" | "ResourcePaused")
         });
         of.map(|(event, _)| {
             let severity = event["MessageSeverity"].as_str().unwrap_or_default();
