@@ -4,8 +4,8 @@
 //! once, and only then answers all of them: what was answered survives a crash of the process and of the machine (`synchronous=FULL`), and a
 //! disk that flushes a thousand times a second serves far more than a thousand writes.
 //!
-//! Rows that nothing else in their transaction reads are left to the commit ([`Later`]), which puts all of them in with one statement: what is told, entries of logs, and
-//! how systems run. Work that does nothing else ([`Store::later`]) costs no statement of its own.
+//! Rows that nothing else in their transaction reads are left to the commit (`Later`), which puts all of them in with one statement: what is told, entries of logs, and
+//! how systems run. Work that does nothing else (`Store::later`) costs no statement of its own.
 //!
 //! Not in here: SQL. That is in the `rows.rs` of each room. Tables are named `hf_*`; times are integers, milliseconds since 1970; ids are
 //! text; placeholders are `$1`. No transaction is held across anything but SQL.
