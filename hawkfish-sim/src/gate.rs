@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::{StreamExt as _, stream};
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::id::SystemId;
 use http::{Request, Response};
@@ -158,13 +157,13 @@ impl Answered {
 }
 
 /// A body that was read, and whether it broke off.
-struct Collected {
-    bytes: Bytes,
+pub(crate) struct Collected {
+    pub(crate) bytes: Bytes,
     broke: Option<axum::Error>,
 }
 
 impl Collected {
-    async fn of(mut body: Body) -> Self {
+    pub(crate) async fn of(mut body: Body) -> Self {
         let mut bytes = Vec::new();
         let mut broke = None;
         while let Some(frame) = body.frame().await {
@@ -184,15 +183,7 @@ impl Collected {
     fn into_body(self) -> Body {
         match self.broke {
             None => Body::from(self.bytes),
-            Some(error) => {
-                let end = async {
-                    // What came before is sent first.
-                    tokio::task::yield_now().await;
-                    Err(error)
-                };
-                let bytes = stream::once(async { Ok(self.bytes) });
-                Body::from_stream(bytes.chain(stream::once(end)))
-            }
+            Some(error) => fault::breaking_off(self.bytes, error),
         }
     }
 }

@@ -18,14 +18,13 @@ use hawkfish_core::id::HostId;
 use hawkfish_core::inventory::machine_key;
 use hawkfish_server::{App, Options};
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tower::ServiceExt as _;
 
 use crate::clock::WorldClock;
 use crate::description::{self, BadDescription, Description, Rack};
 use crate::fault::{BadRule, Broken, Engine, Rule};
-use crate::gate::Bmc;
+use crate::gate::{Bmc, Collected};
 use crate::trace::Trace;
 
 /// The administrator of every world.
@@ -309,14 +308,9 @@ impl World {
     /// A fault closed the connection; where that was in the middle of the body, the answer has what came before.
     pub async fn try_call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
         let response = self.bmc().oneshot(request.map(Body::from)).await?;
-        let (parts, mut body) = response.into_parts();
-        let mut bytes = Vec::new();
-        while let Some(Ok(frame)) = body.frame().await {
-            if let Ok(data) = frame.into_data() {
-                bytes.extend_from_slice(&data);
-            }
-        }
-        Ok(Response::from_parts(parts, bytes.into()))
+        let (parts, body) = response.into_parts();
+        let bytes = Collected::of(body).await.bytes;
+        Ok(Response::from_parts(parts, bytes))
     }
 
     /// Lets the service answer a request, with its faults.

@@ -79,13 +79,7 @@ async fn damaged(damage: Damage, response: Response<Body>) -> Response<Body> {
         Damage::CutOff => {
             parts.headers.insert(CONTENT_LENGTH, whole.len().into());
             let end = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            let end = async {
-                // What came before is sent first.
-                tokio::task::yield_now().await;
-                Err(end)
-            };
-            let body = stream::once(async { Ok(half) }).chain(stream::once(end));
-            let body = Body::from_stream(body);
+            let body = breaking_off(half, axum::Error::new(end));
             return Response::from_parts(parts, body);
         }
         Damage::Truncated => half,
@@ -101,6 +95,17 @@ async fn damaged(damage: Damage, response: Response<Body>) -> Response<Body> {
     };
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
     Response::from_parts(parts, Body::from(body))
+}
+
+/// A body that breaks off after some bytes.
+pub(crate) fn breaking_off(bytes: Bytes, error: axum::Error) -> Body {
+    let end = async {
+        // What came before is sent first.
+        tokio::task::yield_now().await;
+        Err(error)
+    };
+    let begin = stream::once(async { Ok(bytes) });
+    Body::from_stream(begin.chain(stream::once(end)))
 }
 
 fn reheaded(change: &Headers, mut response: Response<Body>) -> Response<Body> {

@@ -17,7 +17,7 @@ mod preset;
 mod rule;
 
 pub use effect::Broken;
-pub(crate) use effect::{after, before};
+pub(crate) use effect::{after, before, breaking_off};
 pub use engine::{Encounter, Engine, Firing};
 pub use preset::{PRESETS, Preset, preset};
 pub use rule::{
