@@ -111,6 +111,13 @@ ids! {
     DiskToken, "Volume";
 }
 
+/// The number that an identifier is: there is one way to write it, so that nothing has two names.
+#[must_use]
+pub fn number(text: &str) -> Option<u64> {
+    let number = text.parse::<u64>().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
 impl ProjectId {
     /// The project of everything that was not put into another.
     #[must_use]
@@ -122,6 +129,14 @@ impl ProjectId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_is_one_way_to_write_a_number() {
+        assert_eq!(number("10"), Some(10));
+        for other in ["010", "+10", " 10", "10 ", "-1", "", "1e1"] {
+            assert_eq!(number(other), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn an_identifier_never_climbs_out_of_a_folder() {

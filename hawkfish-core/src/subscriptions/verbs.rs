@@ -18,17 +18,11 @@ use crate::db::{Tx, settings};
 use crate::due;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
 use crate::events::{Happened, Room as Place, Subject, TestEvent, Told};
-use crate::id::{ProjectId, SubscriptionId};
+use crate::id::{ProjectId, SubscriptionId, number};
 use crate::logs::{Client, Event, What};
 
 fn missing(id: &SubscriptionId) -> Error {
     Error::not_found("EventDestination", id.as_str())
-}
-
-/// One way to write a number, so that a subscription has one name.
-fn number(text: &str) -> Option<u64> {
-    let number = text.parse::<u64>().ok()?;
-    (number.to_string() == text).then_some(number)
 }
 
 fn visible(ctx: &Ctx, project: Option<&ProjectId>) -> bool {

@@ -33,7 +33,7 @@ use crate::ctx::Ctx;
 use crate::db::{Store, settings};
 use crate::due::{self, Due};
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
-use crate::id::{AccountId, ProjectId, SystemId, TaskId};
+use crate::id::{self, AccountId, ProjectId, SystemId, TaskId};
 use crate::logs::Client;
 use entry::Entry;
 
@@ -519,12 +519,7 @@ fn missing(id: &TaskId) -> Error {
 
 /// The number that a task's id is, written as HawkFish writes it.
 fn number(id: &TaskId) -> Result<u64> {
-    let number = id.as_str().parse().map_err(|_| missing(id))?;
-    if u64::to_string(&number) == id.as_str() {
-        Ok(number)
-    } else {
-        Err(missing(id))
-    }
+    id::number(id.as_str()).ok_or_else(|| missing(id))
 }
 
 fn later(at: Timestamp, minutes: u32) -> Timestamp {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hawkfish_core::ctx::Privilege;
 use hawkfish_core::error::{Error, Invalid};
 use hawkfish_core::events::Format;
-use hawkfish_core::id::SubscriptionId;
+use hawkfish_core::id::{SubscriptionId, number};
 use hawkfish_core::subscriptions::DeadLetter;
 use hawkfish_redfish::model::hawkfish_dead_letter::{EventFormatType, HawkFishDeadLetter, Health};
 use hawkfish_redfish::model::{OdataId, Prop};
@@ -54,12 +54,6 @@ pub const RESOURCE: Resource = Resource {
 pub(crate) fn uri(subscription: &str) -> String {
     let subscription = event_destination::uri(subscription);
     format!("{subscription}/Oem/HawkFish/DeadLetters")
-}
-
-/// The number that an Id of a dead letter is: there is one way to write it.
-pub(crate) fn number(id: &str) -> Option<u64> {
-    let number = id.parse::<u64>().ok()?;
-    (number.to_string() == id).then_some(number)
 }
 
 /// The one that a parameter of an action names, of this subscription.

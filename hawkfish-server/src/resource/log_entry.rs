@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hawkfish_core::error::{Error, Invalid};
+use hawkfish_core::id;
 use hawkfish_core::logs::{Entry, LogId};
 use hawkfish_redfish::message::Severity;
 use hawkfish_redfish::model::log_entry::{
@@ -84,12 +85,7 @@ async fn list(rq: &Rq) -> Result<Content, Problem> {
 
 /// The number that stands in the URI.
 fn number(rq: &Rq) -> Result<u64, Problem> {
-    let text = rq.param("entry");
-    let number: u64 = text.parse().map_err(|_| Problem::missing(rq.uri()))?;
-    match number.to_string() == text {
-        true => Ok(number),
-        false => Err(Problem::missing(rq.uri())),
-    }
+    id::number(rq.param("entry")).ok_or_else(|| Problem::missing(rq.uri()))
 }
 
 async fn read(rq: &Rq) -> Result<Content, Problem> {
