@@ -25,18 +25,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hawkfish_core::backend::BootMode;
-use hawkfish_core::backend::sim::{Disk, Guest, OnPanic, Profile};
+use hawkfish_core::backend::sim::Profile;
 use hawkfish_core::id::HostId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{self, Rule};
 
+mod guest;
+mod make;
+mod rack;
+
+pub use guest::{GuestMake, Panic};
+pub use make::{DiskMake, Firmware, Make};
+pub use rack::Rack;
+pub(crate) use rack::number;
+
 /// Most systems of a world.
 pub const MOST_SYSTEMS: usize = 1_000_000;
-
-const GIB: u64 = 1 << 30;
 
 /// A description that makes no world.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,157 +86,6 @@ pub struct Description {
     /// Further faults.
     #[serde(rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Rule>,
-}
-
-/// A rack of servers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rack {
-    /// Its name, of letters, digits, `-`, `_` and `.`; its servers are named after it: `lab-00001`.
-    pub name: String,
-    /// How many servers it holds.
-    #[serde(default = "one")]
-    pub systems: usize,
-    /// Of what makes, in turn. All four that there are unless said.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub profiles: Vec<String>,
-    /// Servers with guests of their own, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub guests: BTreeMap<String, GuestMake>,
-}
-
-impl Rack {
-    /// A rack of the makes that there are.
-    #[must_use]
-    pub fn new(name: impl Into<String>, systems: usize) -> Self {
-        Self {
-            name: name.into(),
-            systems,
-            profiles: Vec::new(),
-            guests: BTreeMap::new(),
-        }
-    }
-}
-
-fn one() -> usize {
-    1
-}
-
-/// A make of server: what is said of it differs from its base.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(
-    missing_docs,
-    reason = "they are the fields of a Profile, which says what they mean"
-)]
-pub struct Make {
-    /// The make that it is made from; `small` unless said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub manufacturer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sku: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub family: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub firmware_version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub processor_model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sockets: Option<u32>,
-    /// Cores of each socket.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cores: Option<u32>,
-    /// Threads of each core.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub threads: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_gib: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disks: Option<Vec<DiskMake>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nics: Option<u8>,
-    /// `Legacy`, `UEFI`: what it can be switched to; delivered with the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub firmware: Option<Vec<Firmware>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secure_boot: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub self_test: Option<SignedDuration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub guest: Option<GuestMake>,
-}
-
-/// A disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DiskMake {
-    /// Its size.
-    pub gib: u64,
-}
-
-/// A firmware.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Firmware {
-    /// PC BIOS.
-    Legacy,
-    /// UEFI.
-    #[serde(rename = "UEFI")]
-    Uefi,
-}
-
-impl From<Firmware> for BootMode {
-    fn from(firmware: Firmware) -> Self {
-        match firmware {
-            Firmware::Legacy => Self::Legacy,
-            Firmware::Uefi => Self::Uefi,
-        }
-    }
-}
-
-/// What a guest does after a panic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Panic {
-    /// It restarts.
-    Restart,
-    /// It stops.
-    Stop,
-    /// It hangs.
-    Hang,
-}
-
-/// How a guest behaves: what is said of it differs from how guests usually do.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(
-    missing_docs,
-    reason = "they are the fields of a Guest, which says what they mean"
-)]
-pub struct GuestMake {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub boots_in: Option<SignedDuration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shuts_down_in: Option<SignedDuration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ignores_acpi: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resets_itself_after: Option<SignedDuration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_panic: Option<Panic>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub panics_for: Option<SignedDuration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub watchdog: Option<SignedDuration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disk_boots: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub network_boots: Option<bool>,
 }
 
 impl Description {
@@ -350,130 +205,15 @@ impl Description {
     }
 }
 
-/// The number of a server in its rack, from its name.
-pub(crate) fn number(rack: &str, name: &str) -> Option<usize> {
-    let digits = name.strip_prefix(rack)?.strip_prefix('-')?;
-    digits.parse().ok().filter(|number| *number > 0)
-}
-
 fn span(at: &str, long: SignedDuration) -> Result<Duration, BadDescription> {
     Duration::try_from(long).map_err(|_| wrong(at, "a time is below zero"))
 }
 
-impl Make {
-    fn over(&self, base: Profile, at: &str) -> Result<Profile, BadDescription> {
-        let Self {
-            base: _,
-            manufacturer,
-            product,
-            version,
-            sku,
-            family,
-            firmware_version,
-            processor_model,
-            sockets,
-            cores,
-            threads,
-            memory_gib,
-            disks,
-            nics,
-            firmware,
-            secure_boot,
-            self_test,
-            guest,
-        } = self.clone();
-        let counts = [sockets, cores, threads];
-        if counts
-            .iter()
-            .any(|count| count.is_some_and(|n| !(1..=1024).contains(&n)))
-        {
-            return Err(wrong(at, "sockets, cores and threads are 1 to 1024"));
-        }
-        if memory_gib.is_some_and(|gib| !(1..=1 << 20).contains(&gib)) {
-            return Err(wrong(at, "memory is 1 to 1,048,576 GiB"));
-        }
-        let modes: Option<BTreeSet<BootMode>> = firmware
-            .as_ref()
-            .map(|all| all.iter().copied().map(BootMode::from).collect());
-        if modes.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Err(wrong(at, "a server has a firmware"));
-        }
-        let disks = disks.map(|disks| {
-            let disk = |(n, disk): (usize, DiskMake)| Disk {
-                name: format!("disk{n}"),
-                bytes: disk.gib.saturating_mul(GIB),
-            };
-            disks.into_iter().enumerate().map(disk).collect()
-        });
-        let guest = match guest {
-            Some(guest) => guest.over(base.guest, at)?,
-            None => base.guest,
-        };
-        Ok(Profile {
-            manufacturer: manufacturer.unwrap_or(base.manufacturer),
-            product: product.unwrap_or(base.product),
-            version: version.unwrap_or(base.version),
-            sku: sku.unwrap_or(base.sku),
-            family: family.unwrap_or(base.family),
-            firmware_version: firmware_version.unwrap_or(base.firmware_version),
-            processor_model: processor_model.unwrap_or(base.processor_model),
-            arch: base.arch,
-            sockets: sockets.unwrap_or(base.sockets),
-            cores: cores.unwrap_or(base.cores),
-            threads: threads.unwrap_or(base.threads),
-            memory_kib: memory_gib.map_or(base.memory_kib, |gib| gib << 20),
-            disks: disks.unwrap_or(base.disks),
-            nics: nics.unwrap_or(base.nics),
-            parts: base.parts,
-            mode: firmware
-                .and_then(|all| all.last().copied())
-                .map_or(base.mode, BootMode::from),
-            modes: modes.unwrap_or(base.modes),
-            secure_boot: secure_boot.unwrap_or(base.secure_boot),
-            self_test: match self_test {
-                Some(long) => span(at, long)?,
-                None => base.self_test,
-            },
-            guest,
-        })
-    }
-}
-
-impl GuestMake {
-    fn check(&self, at: &str) -> Result<(), BadDescription> {
-        self.over(Guest::default(), at).map(drop)
-    }
-
-    pub(crate) fn over(&self, base: Guest, at: &str) -> Result<Guest, BadDescription> {
-        let or = |long: Option<SignedDuration>, base: Duration| match long {
-            Some(long) => span(at, long),
-            None => Ok(base),
-        };
-        let some = |long: Option<SignedDuration>, base: Option<Duration>| match long {
-            Some(long) => span(at, long).map(Some),
-            None => Ok(base),
-        };
-        Ok(Guest {
-            boots_in: or(self.boots_in, base.boots_in)?,
-            shuts_down_in: or(self.shuts_down_in, base.shuts_down_in)?,
-            ignores_acpi: self.ignores_acpi.unwrap_or(base.ignores_acpi),
-            resets_itself_after: some(self.resets_itself_after, base.resets_itself_after)?,
-            on_panic: match self.on_panic {
-                Some(Panic::Restart) => OnPanic::Restart,
-                Some(Panic::Stop) => OnPanic::Stop,
-                Some(Panic::Hang) => OnPanic::Hang,
-                None => base.on_panic,
-            },
-            panics_for: or(self.panics_for, base.panics_for)?,
-            watchdog: some(self.watchdog, base.watchdog)?,
-            disk_boots: self.disk_boots.unwrap_or(base.disk_boots),
-            network_boots: self.network_boots.unwrap_or(base.network_boots),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use hawkfish_core::backend::BootMode;
+    use hawkfish_core::backend::sim::OnPanic;
+
     use super::*;
 
     #[test]
