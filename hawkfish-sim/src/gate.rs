@@ -1,6 +1,7 @@
 //! The way into a world: each request is counted, traced, and held against the faults, before and after the service.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
@@ -13,6 +14,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use jiff::SignedDuration;
 
+use crate::face::Face;
 use crate::fault::{self, Broken, Encounter, Firing, Then};
 use crate::world::World;
 
@@ -22,11 +24,14 @@ use crate::world::World;
 /// - A fault that takes time lets the world's time go on meanwhile: whoever asks has waited.
 /// - A connection that a fault closes is an error ([`Broken`]), as there is no answer.
 #[derive(Clone)]
-pub struct Bmc(World);
+pub struct Bmc {
+    world: World,
+    face: Arc<Face>,
+}
 
 impl Bmc {
-    pub(crate) fn new(world: World) -> Self {
-        Self(world)
+    pub(crate) fn new(world: World, face: Arc<Face>) -> Self {
+        Self { world, face }
     }
 
     /// Answers a request.
@@ -34,7 +39,7 @@ impl Bmc {
     /// # Errors
     /// A fault closed the connection.
     pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
-        let world = &self.0;
+        let world = &self.world;
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes());
         let body = body.unwrap_or_else(|_broken| Bytes::new());
@@ -60,7 +65,7 @@ impl Bmc {
 
     /// The rules that fire, which the trace tells.
     fn meet(&self, parts: &http::request::Parts, in_flight: u32) -> Vec<Firing> {
-        let world = &self.0;
+        let world = &self.world;
         let system = self.system(parts.uri.path());
         let request = Encounter {
             at: world.age(),
@@ -86,7 +91,7 @@ impl Bmc {
         let of = parts.next()?;
         let id = matches!(of, "Systems" | "Managers" | "Chassis").then(|| parts.next())??;
         let id = SystemId::parse(id).ok()?;
-        let system = self.0.hawkfish().system(&Ctx::service(), &id).ok()?;
+        let system = self.world.hawkfish().system(&Ctx::service(), &id).ok()?;
         Some((id.to_string(), system.machine.name.clone()))
     }
 
@@ -96,7 +101,7 @@ impl Bmc {
         firings: &[Firing],
         request: Request<Bytes>,
     ) -> Result<(http::response::Parts, Answered), Broken> {
-        let world = &self.0;
+        let world = &self.world;
         let mut response = None;
         for firing in firings {
             if let Then::Delay(delay) = &firing.rule.then {
@@ -108,7 +113,10 @@ impl Bmc {
         }
         let mut response = match response {
             Some(response) => response,
-            None => world.app().answer(request.map(Body::from)).await,
+            None => {
+                let front = world.front_for(&self.face);
+                front.answer(request.map(Body::from)).await
+            }
         };
         for firing in firings {
             response = fault::after(firing, response).await?;

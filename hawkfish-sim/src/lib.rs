@@ -16,13 +16,16 @@
 pub mod clock;
 pub mod control;
 pub mod description;
+pub mod face;
 pub mod fault;
+mod front;
 mod gate;
 mod trace;
 mod wire;
 mod world;
 
 pub use description::Description;
+pub use face::Face;
 pub use gate::Bmc;
 pub use trace::Trace;
 pub use wire::Served;

@@ -23,7 +23,9 @@ use tower::ServiceExt as _;
 
 use crate::clock::WorldClock;
 use crate::description::{self, BadDescription, Description, Rack};
+use crate::face::Face;
 use crate::fault::{BadRule, Broken, Engine, Rule};
+use crate::front::Front;
 use crate::gate::{Bmc, Collected};
 use crate::trace::Trace;
 
@@ -287,7 +289,12 @@ impl World {
     /// The service with its faults, for a transport of one's own.
     #[must_use]
     pub fn bmc(&self) -> Bmc {
-        Bmc::new(self.clone())
+        Bmc::new(self.clone(), Arc::new(Face::fleet()))
+    }
+
+    /// What answers the requests to a face.
+    pub(crate) fn front_for(&self, _face: &Face) -> Front {
+        Front::Service(self.app().clone())
     }
 
     /// A client that talks to the service without a socket, with the administrator's name and password.
