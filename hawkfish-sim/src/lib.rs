@@ -30,3 +30,8 @@ pub use gate::Bmc;
 pub use trace::Trace;
 pub use wire::Served;
 pub use world::{Builder, Error, PASSWORD, USER, World};
+
+/// What the guide shows of Rust, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/simulator.md")]
+pub struct Guide;

@@ -4,4 +4,5 @@ mod binary;
 mod deliveries;
 mod determinism;
 mod faults;
+mod guide;
 mod wire;

@@ -65,6 +65,12 @@ impl Block {
         commands
     }
 
+    /// Whether its first line names the file that it is: `# lab.toml`.
+    pub(super) fn is_named(&self) -> bool {
+        let name = self.lines.first().and_then(|line| line.strip_prefix("# "));
+        name.is_some_and(|name| name.ends_with(".toml") && !name.contains(' '))
+    }
+
     pub(super) fn text(&self) -> String {
         self.lines.join("\n")
     }

@@ -1,6 +1,6 @@
 //! A shell in which a document is worked through from its beginning to its end, as a reader would: in a folder of its own, with a home of its own.
 //!
-//! - The ports 8443 and 9000 of the documents are free ones here.
+//! - The ports 8443 and 9000 of the documents are free ones here; so are 8000 and 8001, of the simulator and its control.
 //! - After a command that ends in `&` the reader waits until the service has said that it serves.
 //! - `cargo` is a stand-in that runs what has been built already: building it all once more, in release, would take longer than all other tests.
 
@@ -35,6 +35,8 @@ pub(super) struct Session {
     port: u16,
     /// Of a receiver of events.
     receiver: u16,
+    simulator: u16,
+    control: u16,
 }
 
 impl Session {
@@ -44,6 +46,8 @@ impl Session {
             folder: folder.unwrap(),
             port: free_port(),
             receiver: free_port(),
+            simulator: free_port(),
+            control: free_port(),
         };
         for name in ["work", "home", "bin", "out"] {
             std::fs::create_dir(session.at(name)).unwrap();
@@ -134,7 +138,10 @@ impl Session {
                 "line {line}: {text}\n{all}\n{}",
                 String::from_utf8_lossy(&done.stderr)
             );
-            let all = all.replace(&format!(":{}", self.port), ":8443");
+            let all = all
+                .replace(&format!(":{}", self.port), ":8443")
+                .replace(&format!(":{}", self.simulator), ":8000")
+                .replace(&format!(":{}", self.control), ":8001");
             let printed: Vec<&str> = all.lines().filter(|line| !is_log(line)).collect();
             assert!(
                 prints.is_empty() || shows(prints, &printed),
@@ -149,7 +156,7 @@ impl Session {
     fn script(&self, steps: &[Step]) -> String {
         let mut script = String::from(
             "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n\
-             served() { until grep -q '^  try ' \"$1\"; do kill -0 $! || exit 1; sleep 0.05; done; }\n",
+             served() { until grep -q '^  try \\|^url ' \"$1\"; do kill -0 $! || exit 1; sleep 0.05; done; }\n",
         );
         let out = self.at("out");
         for (number, step) in steps.iter().enumerate() {
@@ -176,7 +183,10 @@ impl Session {
     }
 
     fn here(&self, text: &str) -> String {
-        let text = text.replace(":8443", &format!(":{}", self.port));
+        let text = text
+            .replace(":8443", &format!(":{}", self.port))
+            .replace(":8000", &format!(":{}", self.simulator))
+            .replace(":8001", &format!(":{}", self.control));
         text.replace("9000", &self.receiver.to_string())
     }
 }
