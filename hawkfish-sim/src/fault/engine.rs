@@ -7,7 +7,8 @@ use hawkfish_core::entropy::{Entropy as _, SeededEntropy};
 use http::{HeaderMap, Method};
 use jiff::SignedDuration;
 
-use super::rule::{BadRule, Rule, When};
+use super::rule::{BadRule, Rule};
+use super::when::When;
 
 /// A request, as rules see it.
 #[derive(Clone, Copy, Debug)]

@@ -15,12 +15,11 @@ mod effect;
 mod engine;
 mod preset;
 mod rule;
+mod when;
 
 pub use effect::Broken;
 pub(crate) use effect::{after, before, breaking_off};
 pub use engine::{Encounter, Engine, Firing};
 pub use preset::{PRESETS, Preset, preset};
-pub use rule::{
-    Answer, BadRule, Calls, Damage, Delay, HangUp, Headers, Method, Pattern, Pretend, Rule, Then,
-    When,
-};
+pub use rule::{Answer, BadRule, Damage, Delay, HangUp, Headers, Pretend, Rule, Then};
+pub use when::{Calls, Method, Pattern, When};
