@@ -53,6 +53,7 @@ pub(crate) struct EnumDef {
 
 pub(crate) struct ActionDef {
     pub(crate) name: String,
+    pub(crate) deprecated: Option<String>,
     pub(crate) doc: String,
     pub(crate) parameters: Vec<PropertyDef>,
 }
@@ -63,6 +64,10 @@ pub(crate) struct Annotations {
     values: BTreeMap<String, String>,
     /// (pattern, type) of `Redfish.DynamicPropertyPatterns`.
     pub(crate) dynamic: Vec<(String, String)>,
+    /// Since which version clients are asked not to use it any more (`Redfish.Revisions`); empty where that is not said.
+    pub(crate) deprecated: Option<String>,
+    /// URIs that clients are asked not to use any more (`Redfish.DeprecatedUris`).
+    pub(crate) deprecated_uris: Vec<String>,
 }
 
 impl Annotations {
@@ -288,10 +293,11 @@ fn namespace(schema: Node) -> Namespace {
             "Action" => {
                 // The first parameter is what the action is bound to.
                 let parameters = properties(node, "Parameter").skip(1).collect();
-                let doc = annotations(node).doc();
+                let annotations = annotations(node);
                 namespace.actions.push(ActionDef {
                     name,
-                    doc,
+                    doc: annotations.doc(),
+                    deprecated: annotations.deprecated,
                     parameters,
                 });
             }
@@ -393,6 +399,40 @@ fn annotations(node: Node) -> Annotations {
                 }
             }
         }
+        match term {
+            "Redfish.Revisions" => found.deprecated = deprecation(child).or(found.deprecated),
+            "Redfish.Deprecated" => found.deprecated = found.deprecated.or(Some(String::new())),
+            "Redfish.DeprecatedUris" => {
+                let uris = child
+                    .descendants()
+                    .filter(|n| n.has_tag_name_local("String"));
+                let uris = uris.filter_map(|uri| uri.text());
+                found
+                    .deprecated_uris
+                    .extend(uris.map(|uri| uri.trim().to_owned()));
+            }
+            _ => {}
+        }
     }
     found
+}
+
+/// The version of the revision that deprecates something, `1.13.0`; empty where it names none.
+fn deprecation(revisions: Node) -> Option<String> {
+    let value = |record: Node, name: &str, as_what: &str| {
+        let mut values = record.children();
+        let value = values.find(|value| value.attribute("Property") == Some(name));
+        value.and_then(|value| value.attribute(as_what).map(str::to_owned))
+    };
+    revisions
+        .descendants()
+        .filter(|node| node.has_tag_name_local("Record"))
+        .find(|record| {
+            let kind = value(*record, "Kind", "EnumMember");
+            kind.is_some_and(|kind| kind.ends_with("RevisionKind/Deprecated"))
+        })
+        .map(|record| {
+            let version = value(record, "Version", "String").unwrap_or_default();
+            version.trim_start_matches('v').replace('_', ".")
+        })
 }

@@ -25,6 +25,8 @@ pub(crate) struct Entity {
     pub(crate) ty: usize,
     /// The entity of the members of a collection.
     pub(crate) member: Option<String>,
+    pub(crate) deprecated: Option<String>,
+    pub(crate) deprecated_uris: Vec<String>,
     pub(crate) actions: Vec<Action>,
     pub(crate) capabilities: [bool; 3],
 }
@@ -32,6 +34,7 @@ pub(crate) struct Entity {
 pub(crate) struct Action {
     /// `ComputerSystem.Reset`.
     pub(crate) name: String,
+    pub(crate) deprecated: Option<String>,
     pub(crate) params: usize,
 }
 
@@ -79,6 +82,8 @@ pub(crate) struct Property {
     pub(crate) min: Option<f64>,
     pub(crate) max: Option<f64>,
     pub(crate) allowable: bool,
+    /// Since which version, if it is; empty where that is not said.
+    pub(crate) deprecated: Option<String>,
 }
 
 pub(crate) struct Enum {

@@ -90,11 +90,22 @@ impl Resolver<'_> {
         let writable = self.ir.reaches(ty, Flags::WRITABLE);
         let capabilities = [wanted.insertable, writable, wanted.deletable];
         let name = schema.to_owned();
+        let (mut deprecated, mut deprecated_uris) = (None, Vec::new());
+        for base in self.csdl.chain(&full) {
+            // What all resources are based on is the schema `Resource`'s.
+            if schema_of(&base) == schema {
+                let def = self.csdl.ty(&base).expect("the chain holds types");
+                deprecated = deprecated.or_else(|| def.annotations.deprecated.clone());
+                deprecated_uris.extend(def.annotations.deprecated_uris.iter().cloned());
+            }
+        }
         self.ir.entities.push(Entity {
             name,
             namespace,
             ty,
             member,
+            deprecated,
+            deprecated_uris,
             actions,
             capabilities,
         });
@@ -197,6 +208,7 @@ impl Resolver<'_> {
             .find(|a| a.name == short);
         let def = def.unwrap_or_else(|| panic!("{schema} has no action {short}"));
         let (doc, parameters) = (def.doc.clone(), def.parameters.clone());
+        let deprecated = def.deprecated.clone();
         let params: Vec<Property> = parameters
             .iter()
             .map(|parameter| self.parameter(parameter))
@@ -243,7 +255,12 @@ impl Resolver<'_> {
             false,
         );
         listed.doc = doc;
-        (listed, Action { name, params })
+        let action = Action {
+            name,
+            deprecated,
+            params,
+        };
+        (listed, action)
     }
 
     /// The `Oem` of a type: an object for each vendor that extends it.
@@ -555,6 +572,7 @@ impl Resolver<'_> {
             max: number("Validation.Maximum"),
             max_length: def.max_length,
             allowable: false,
+            deprecated: def.annotations.deprecated.clone(),
         }
     }
 
@@ -737,6 +755,7 @@ fn property(name: &str, kind: Kind, flags: Flags, allowable: bool) -> Property {
         max: None,
         max_length: None,
         allowable,
+        deprecated: None,
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn emit(ir: &Ir) -> String {
                 min: property.min,
                 max: property.max,
                 max_length: property.max_length,
+                deprecated: property.deprecated.clone(),
             })
             .collect();
         properties.sort_by(|a, b| a.name.cmp(&b.name));
@@ -64,9 +65,12 @@ pub(crate) fn emit(ir: &Ir) -> String {
                 .map(|action| Action {
                     name: action.name.clone(),
                     params: action.params,
+                    deprecated: action.deprecated.clone(),
                 })
                 .collect(),
             capabilities: entity.capabilities,
+            deprecated: entity.deprecated.clone(),
+            deprecated_uris: entity.deprecated_uris.clone(),
         });
     }
     for (schema, ty) in &ir.extensions {

@@ -5,6 +5,7 @@
 //! - [`message`] and [`error`]: message objects and the error body that carries them.
 //! - [`query`]: `$filter`, `$select`, `$expand` and the other query parameters.
 //! - [`metadata`]: the OData `$metadata` document and JSON Schemas.
+//! - [`deprecated`]: what clients are asked not to use any more.
 //!
 //! What is served is said once, in `served.toml`; the facts about it come from DMTF's CSDL.
 //!
@@ -23,6 +24,7 @@
 //! assert_eq!(patch.asset_tag.change(), Some(None)); // null clears it
 //! ```
 
+pub mod deprecated;
 pub mod error;
 pub mod message;
 pub mod metadata;

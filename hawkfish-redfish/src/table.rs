@@ -50,6 +50,12 @@ pub(crate) struct Entity {
     /// Insertable, updatable, deletable here.
     #[serde(rename = "c")]
     pub capabilities: [bool; 3],
+    /// Since which version clients are asked not to use it any more, if they are; empty where that is not said.
+    #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
+    /// URI templates that clients are asked not to use any more.
+    #[serde(rename = "y", default, skip_serializing_if = "Vec::is_empty")]
+    pub deprecated_uris: Vec<String>,
 }
 
 /// An action that is served.
@@ -61,6 +67,8 @@ pub(crate) struct Action {
     /// Its parameters, as a type whose required properties are the required parameters.
     #[serde(rename = "p")]
     pub params: usize,
+    #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
 }
 
 /// An object: an entity, a complex type, an action, the parameters of an action.
@@ -160,6 +168,9 @@ pub(crate) struct Property {
     /// Characters of a string at most.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub max_length: Option<u64>,
+    /// Since which version clients are asked not to use it any more, if they are; empty where that is not said.
+    #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
 }
 
 /// What a value must be.
