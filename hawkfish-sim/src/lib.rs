@@ -13,6 +13,7 @@
 //!
 //! The same seed, the same requests and the same advances of time give the same [`Trace`], to the byte.
 
+pub mod capture;
 pub mod clock;
 pub mod control;
 pub mod description;
@@ -20,7 +21,7 @@ pub mod face;
 pub mod fault;
 mod front;
 mod gate;
-mod trace;
+pub mod trace;
 mod wire;
 mod world;
 
