@@ -1,10 +1,12 @@
 //! What holds of simulated machines whatever is done to them, and whenever.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hawkfish_core::backend::sim::{Guest, OnPanic, Profile, SimBackend, SimSettings};
+use hawkfish_core::backend::sim::{
+    Ending, Guest, Install, Line, OnPanic, Profile, SimBackend, SimSettings,
+};
 use hawkfish_core::backend::{
     Backend, BootMode, BootOverride, BootTarget, Change, Insert, Machine, MediaSource, Power,
     Setup, Step,
@@ -98,9 +100,25 @@ fn guest() -> impl Strategy<Value = Guest> {
                     OnPanic::Restart
                 },
                 panics_for: Duration::from_secs(panics),
-                watchdog: None,
                 disk_boots: disk,
                 network_boots: network,
+                at_boots: match panics {
+                    0 => BTreeMap::from([(2, Ending::Hang), (3, Ending::Reset)]),
+                    1 => BTreeMap::from([(1, Ending::Panic), (4, Ending::PowerOff)]),
+                    _ => BTreeMap::new(),
+                },
+                says: vec![Line {
+                    after: Duration::from_millis(700 * shuts),
+                    text: "boot {boot} of {name}".into(),
+                    at_boots: BTreeSet::new(),
+                }],
+                installs: (!disk).then(|| Install {
+                    takes: Duration::from_secs(boots),
+                    ejects: deaf,
+                    ..Install::default()
+                }),
+                dumps_for: stop.then_some(Duration::from_secs(2)),
+                ..Guest::default()
             },
         )
 }
@@ -144,6 +162,8 @@ struct Seen {
     results: Vec<Result<Machine, ErrorKind>>,
     changes: Vec<Change>,
     machines: Vec<Machine>,
+    /// As they came.
+    made: Vec<Machine>,
     consoles: Vec<String>,
 }
 
@@ -165,6 +185,7 @@ fn play(seed: u64, script: &[Act], pace: Pace) -> Seen {
             results: Vec::new(),
             changes: Vec::new(),
             machines: Vec::new(),
+            made: backend.machines().await.unwrap(),
             consoles: Vec::new(),
         };
         seen.changes.extend(backend.drain_changes());
@@ -295,7 +316,10 @@ proptest! {
                 Change::Machine { machine: told, .. } if told.key == machine.key => Some(told),
                 _ => None,
             });
-            prop_assert_eq!(told.map(|told| &**told), Some(machine));
+            match told {
+                Some(told) => prop_assert_eq!(&**told, machine),
+                None => prop_assert!(seen.made.contains(machine)),
+            }
         }
     }
 

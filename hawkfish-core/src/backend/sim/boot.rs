@@ -49,6 +49,8 @@ struct More {
     usb: Option<Medium>,
     knobs: Knobs,
     made: Vec<Made>,
+    /// An installer has put a system on the first disk.
+    installed: bool,
     /// The firmware in use, where it is not the one that was delivered.
     firmware: Option<Box<str>>,
     /// The firmware that is laid ready for the next reset.
@@ -189,6 +191,19 @@ impl Config {
         match kind {
             MediaKind::Cd => more.cd = medium,
             MediaKind::Usb => more.usb = medium,
+        }
+    }
+
+    /// Whether an installer has put a system on the first disk.
+    pub(super) fn is_installed(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.installed)
+    }
+
+    /// An installer is done; it may have ejected the medium that it came from.
+    pub(super) fn installed(&mut self, ejected: Option<MediaKind>) {
+        self.more().installed = true;
+        if let Some(kind) = ejected {
+            self.set_medium(kind, None);
         }
     }
 
@@ -414,20 +429,20 @@ impl Config {
         Ok(())
     }
 
-    /// What the firmware does: tries the override, then the order, and says so. Returns whether there is something to boot.
+    /// What the firmware does: tries the override, then the order, and says so. Returns what it boots from, if there is something to boot.
     pub(super) fn choose(
         &self,
         profile: &Profile,
         guest: &Guest,
         say: &mut dyn FnMut(What),
-    ) -> bool {
+    ) -> Option<BootTarget> {
         let all: Vec<Source> = sources(profile).collect();
         let mut first = None;
         if let Some(over) = self.over {
             say(What::Override(over));
             if over.target == BootTarget::BiosSetup {
                 say(What::Setup);
-                return false;
+                return None;
             }
             first = all.iter().find(|s| s.target == over.target).copied();
         }
@@ -440,13 +455,13 @@ impl Config {
             match self.boot_from(source, guest) {
                 Ok(image) => {
                     say(What::Booted(source, image));
-                    return true;
+                    return Some(source.target);
                 }
                 Err(why) => say(What::Failed(source, why)),
             }
         }
         say(What::NothingToBoot);
-        false
+        None
     }
 
     fn boot_from(&self, source: Source, guest: &Guest) -> Result<Image, Why> {
@@ -461,10 +476,22 @@ impl Config {
         match source.target {
             BootTarget::Cd => slot(MediaKind::Cd),
             BootTarget::Usb => slot(MediaKind::Usb),
-            BootTarget::Hdd if source.unit == 0 && guest.disk_boots => Ok(Image::Disk(0)),
+            BootTarget::Hdd if source.unit == 0 && (guest.disk_boots || self.is_installed()) => {
+                Ok(Image::Disk(0))
+            }
             BootTarget::Hdd | BootTarget::BiosSetup => Err(Why::NoSystem),
             BootTarget::UefiHttp | BootTarget::Pxe if !self.is_plugged(source.unit) => {
                 Err(Why::NoAnswer)
+            }
+            // What installs over the network sends those away that it has installed.
+            BootTarget::UefiHttp | BootTarget::Pxe
+                if self.is_installed()
+                    && guest
+                        .installs
+                        .as_ref()
+                        .is_some_and(|install| install.from.contains(&source.target)) =>
+            {
+                Err(Why::Installed)
             }
             BootTarget::UefiHttp => match self.http_uri() {
                 Some(uri) if is_reachable(uri) => Ok(Image::At(Arc::from(uri))),

@@ -13,7 +13,7 @@ use crate::backend::{BootMode, BootOverride, BootTarget};
 /// Most that is read back, bytes.
 pub(super) const LONGEST: usize = 64 * 1024;
 
-/// Entries that certainly fill [`LONGEST`]: none is shorter than 32 bytes.
+/// Entries that certainly fill [`LONGEST`]: none is shorter than 32 bytes, save lines of scripts.
 const KEPT: usize = LONGEST / SHORTEST;
 const SHORTEST: usize = 32;
 
@@ -52,8 +52,24 @@ pub(super) enum What {
     Down,
     /// The guest resets its machine.
     OwnReset,
-    /// The guest fails.
+    /// The guest fails as a non-maskable interrupt tells it to.
     Panic,
+    /// The guest fails by itself.
+    Fault,
+    /// The guest heard a non-maskable interrupt and does nothing.
+    NmiIgnored,
+    /// The guest begins to write its memory to disk.
+    Dumping,
+    /// It has.
+    Dumped,
+    /// The guest does nothing any more.
+    Hangs,
+    /// An installer begins.
+    Installing,
+    /// It is done.
+    Installed { ejects: bool },
+    /// A line of the guest's script, and the number of the boot.
+    Line(Arc<str>, u32),
     /// The watchdog fires.
     Watchdog,
 }
@@ -82,6 +98,7 @@ pub(super) enum Why {
     NoAnswer,
     Unreachable,
     UnknownToFirmware,
+    Installed,
 }
 
 /// What was booted.
@@ -107,17 +124,21 @@ pub(super) struct Speaker<'a> {
 pub(super) struct Console {
     started: Millis,
     said: Vec<Said>,
+    /// How much was said before that.
+    before: u32,
 }
 
 impl Console {
     pub(super) fn clear(&mut self, now: Millis) {
         self.started = now;
+        self.before = self.before.saturating_add(self.count());
         self.said.clear();
     }
 
     pub(super) fn say(&mut self, now: Millis, mode: BootMode, what: What) {
         if self.said.len() >= 2 * KEPT {
             self.said.drain(..KEPT);
+            self.before = self.before.saturating_add(KEPT as u32);
         }
         self.said.push(Said {
             at: (now - self.started).try_into().unwrap_or(u32::MAX),
@@ -126,10 +147,21 @@ impl Console {
         });
     }
 
-    /// The text, at most the last 64 KiB of it.
-    pub(super) fn text(&self, speaker: &Speaker<'_>) -> Vec<u8> {
+    fn count(&self) -> u32 {
+        self.said.len().try_into().unwrap_or(u32::MAX)
+    }
+
+    /// The number that comes next.
+    pub(super) fn next(&self) -> u64 {
+        u64::from(self.before) + u64::from(self.count())
+    }
+
+    /// The text from the number `since` on, at most the last 64 KiB of it.
+    pub(super) fn text(&self, speaker: &Speaker<'_>, since: u64) -> Vec<u8> {
         let mut text = String::new();
-        for said in &self.said {
+        let skipped = since.saturating_sub(u64::from(self.before));
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        for said in self.said.iter().skip(skipped) {
             said.write(&mut text, speaker);
         }
         let mut bytes = text.into_bytes();
@@ -189,6 +221,7 @@ impl Said {
                     Why::NoAnswer => "nobody answers",
                     Why::Unreachable => "the server cannot be reached",
                     Why::UnknownToFirmware => "not known to this firmware",
+                    Why::Installed => "told to boot from disk",
                 };
                 writeln!(
                     out,
@@ -233,6 +266,30 @@ impl Said {
                 out,
                 "\n{stamp} kernel panic - not syncing: NMI: unknown reason"
             ),
+            What::Fault => writeln!(
+                out,
+                "\n{stamp} kernel panic - not syncing: Fatal exception"
+            ),
+            What::NmiIgnored => writeln!(out, "\n{stamp} system: NMI: dazed, but going on"),
+            What::Dumping => writeln!(out, "{stamp} kdump: saving memory to disk"),
+            What::Dumped => writeln!(out, "{stamp} kdump: saving memory is complete"),
+            What::Hangs => writeln!(out, "{stamp} system: task blocked for more than 120 seconds"),
+            What::Installing => writeln!(out, "{stamp} installer: installing to the first disk"),
+            What::Installed { ejects } => {
+                let ejected = if *ejects { ", medium ejected" } else { "" };
+                writeln!(out, "{stamp} installer: installation is complete{ejected}")
+            }
+            What::Line(text, boot) => {
+                // What came before may be a prompt.
+                if !out.is_empty() && !out.ends_with('\n') {
+                    out.push('\n');
+                }
+                let text = text
+                    .replace("{name}", name)
+                    .replace("{serial}", speaker.serial)
+                    .replace("{boot}", &boot.to_string());
+                writeln!(out, "{text}")
+            }
             What::Watchdog => writeln!(out, "{stamp} watchdog: not fed in time"),
         };
         written.expect("a String takes all");
@@ -266,12 +323,19 @@ mod tests {
             What::Down,
             What::OwnReset,
             What::Panic,
+            What::Fault,
+            What::NmiIgnored,
+            What::Dumping,
+            What::Dumped,
+            What::Hangs,
+            What::Installing,
+            What::Installed { ejects: false },
         ];
         for what in everything {
             let mut console = Console::default();
             console.say(0, BootMode::Uefi, what.clone());
             assert!(
-                console.text(&speaker).len() >= SHORTEST,
+                console.text(&speaker, 0).len() >= SHORTEST,
                 "{what:?} is too short"
             );
         }
@@ -280,7 +344,7 @@ mod tests {
             console.say(at, BootMode::Uefi, What::Down);
         }
         assert!(console.said.len() <= 2 * KEPT);
-        let text = String::from_utf8(console.text(&speaker)).unwrap();
+        let text = String::from_utf8(console.text(&speaker, 0)).unwrap();
         assert_eq!(text.len(), LONGEST);
         assert!(
             text.ends_with("[    99.999] system: power down\n"),

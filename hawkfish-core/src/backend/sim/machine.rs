@@ -12,6 +12,10 @@
 //!    │                  └─ Reset, of anything that runs │                                                           │
 //!    └── ForceOff of anything ◀────────────────────────┴── (crashed)                              off ◀────────────┘
 //!
+//!   Booting ── by the guest's script, in place of the prompt ──▶ Panicked, Hung, SelfTest (it resets itself) or Off
+//!   SelfTest ── found an installer ──▶ Installing ──▶ SelfTest or Off, with a system on the first disk
+//!   Panicked and Hung end by a Reset, by the watchdog, or, of a Hung one, by an Nmi; before Panicked comes Dumping, if the guest writes its memory to disk
+//!
 //!   anything that runs ── Pause ──▶ Paused ── Resume ──▶ as it was, its timer with the time that was left
 //!   anything that runs ── Suspend ──▶ Off with memory ── Start ──▶ as it was, likewise
 //! ```
@@ -25,7 +29,8 @@ use std::time::Duration;
 
 use super::console::What;
 use super::profile::{Guest, OnPanic};
-use crate::backend::{Cause, Machine, Power, Step, Word};
+use super::script::{AfterInstall, Ending, Install, Phase};
+use crate::backend::{BootTarget, Cause, Machine, MediaKind, Power, Step, Word};
 use crate::error::Conflict;
 
 /// Milliseconds, since 1970 or of a length.
@@ -49,8 +54,14 @@ pub(super) struct Life {
     pub asked: Option<Ask>,
     /// It is off because its guest failed.
     pub crashed: bool,
-    /// Its guest has had its own reset since the last cold start.
-    pub has_reset_itself: bool,
+    /// How often its guest has reset it since the last cold start.
+    pub own_resets: u32,
+    /// How often the firmware has handed over.
+    pub boots: u32,
+    /// For how long it had run when the firmware last handed over, while there is a guest that may speak.
+    handed_over: Option<Millis>,
+    /// Until when, counted from then, the guest's script was spoken; below 0 is not at all.
+    spoken: Millis,
     /// When it last started cold or was reset.
     pub last_reset: Option<Millis>,
     /// While it runs, when it would last have been reset had it never stood still since then; while it stands still, for how long it had run.
@@ -95,7 +106,10 @@ pub(super) enum Doing {
     Booting,
     Up,
     ShuttingDown { restart: bool },
+    Installing { from: BootTarget },
+    Dumping,
     Panicked,
+    Hung,
 }
 
 /// What a guest can be asked.
@@ -114,8 +128,8 @@ pub(super) enum Event {
     Due,
     /// The answer to [`Action::ChooseBoot`].
     Found {
-        /// There is an operating system to boot; else the firmware stays.
-        bootable: bool,
+        /// From where there is an operating system to boot; else the firmware stays.
+        bootable: Option<BootTarget>,
         /// An override for one boot was used up.
         used_override: bool,
         /// When the firmware tries again, if there is nothing to boot.
@@ -130,6 +144,8 @@ pub(super) enum Action {
     Say(What),
     /// The firmware wants to know what to boot.
     ChooseBoot,
+    /// There is a system on the first disk now; the installer may have ejected its medium.
+    Installed { ejects: Option<MediaKind> },
     /// It has lost its memory: what holds from the next cold start on holds now.
     LostMemory,
     /// It is no longer as it was seen.
@@ -188,7 +204,10 @@ impl Life {
             asked: None,
             crashed: seen.crashed,
             // Nobody knows; a guest that resets itself twice is worse than one that has done so before.
-            has_reset_itself: true,
+            own_resets: u32::MAX,
+            boots: u32::from(seen.power != Power::Off),
+            handed_over: None,
+            spoken: 0,
             last_reset,
             run: match state {
                 State::Running { .. } => last_reset.unwrap_or(moment.now),
@@ -260,14 +279,13 @@ impl Life {
                 else {
                     return (self, actions);
                 };
-                self.state = if bootable {
-                    running(Doing::Booting, moment.after(moment.guest.boots_in))
-                } else {
-                    running(
-                        Doing::Idle,
-                        tries_again.and_then(|after| moment.after(after)),
-                    )
-                };
+                match bootable {
+                    Some(from) => self.hand_over(from, moment, &mut actions),
+                    None => {
+                        let tries_again = tries_again.and_then(|after| moment.after(after));
+                        self.state = running(Doing::Idle, tries_again);
+                    }
+                }
                 if cold {
                     actions.push(Action::Changed(Cause::Started));
                 } else if used_override {
@@ -287,7 +305,8 @@ impl Life {
                 );
                 self.asked = None;
                 self.crashed = false;
-                self.has_reset_itself = false;
+                self.own_resets = 0;
+                self.handed_over = None;
                 self.last_reset = Some(moment.now);
                 self.run = moment.now;
                 actions.extend([
@@ -334,11 +353,31 @@ impl Life {
         match doing {
             Doing::SelfTest { .. } => actions.push(Action::ChooseBoot),
             Doing::Idle => self.reset(moment, actions),
+            Doing::Booting if moment.guest.at_boots.contains_key(&self.boots) => {
+                self.asked = None;
+                match moment.guest.at_boots[&self.boots] {
+                    Ending::Panic => self.panic(What::Fault, moment, actions),
+                    Ending::Hang => {
+                        let until = moment.guest.watchdog.and_then(|d| moment.after(d));
+                        self.state = running(Doing::Hung, until);
+                        self.handed_over = None;
+                        actions.push(Action::Say(What::Hangs));
+                    }
+                    Ending::Reset => {
+                        actions.push(Action::Say(What::OwnReset));
+                        self.reset(moment, actions);
+                    }
+                    Ending::PowerOff => {
+                        actions.push(Action::Say(What::Down));
+                        self.turn_off(Cause::Shutdown, actions);
+                    }
+                }
+            }
             Doing::Booting => {
-                let own_reset = moment
-                    .guest
+                let guest = moment.guest;
+                let own_reset = guest
                     .resets_itself_after
-                    .filter(|_| !self.has_reset_itself);
+                    .filter(|_| self.own_resets < guest.resets_itself_times);
                 self.state = running(Doing::Up, own_reset.and_then(|d| moment.after(d)));
                 actions.push(Action::Say(What::Prompt));
                 if let Some(ask) = self.asked.take() {
@@ -346,7 +385,7 @@ impl Life {
                 }
             }
             Doing::Up => {
-                self.has_reset_itself = true;
+                self.own_resets = self.own_resets.saturating_add(1);
                 actions.push(Action::Say(What::OwnReset));
                 self.reset(moment, actions);
             }
@@ -355,13 +394,39 @@ impl Life {
                 actions.push(Action::Say(What::Down));
                 self.turn_off(Cause::Shutdown, actions);
             }
+            Doing::Installing { from } => {
+                let own = moment.guest.installs.as_ref();
+                let ejects = match from {
+                    BootTarget::Cd => Some(MediaKind::Cd),
+                    BootTarget::Usb => Some(MediaKind::Usb),
+                    _ => None,
+                };
+                let ejects = ejects.filter(|_| own.is_some_and(|install| install.ejects));
+                let is_ejected = ejects.is_some();
+                actions.extend([
+                    Action::Say(What::Installed { ejects: is_ejected }),
+                    Action::Installed { ejects },
+                ]);
+                match own.map_or(AfterInstall::Restart, |install| install.then) {
+                    AfterInstall::Restart => self.reset(moment, actions),
+                    AfterInstall::PowerOff => {
+                        actions.push(Action::Say(What::Down));
+                        self.turn_off(Cause::Shutdown, actions);
+                    }
+                }
+            }
+            Doing::Dumping => {
+                actions.push(Action::Say(What::Dumped));
+                self.panicked(moment);
+            }
+            Doing::Hung => self.watchdog(Doing::Hung, moment, actions),
             Doing::Panicked => match moment.guest.on_panic {
                 OnPanic::Restart => self.reset(moment, actions),
                 OnPanic::Stop => {
                     self.crashed = true;
                     self.turn_off(Cause::Crashed, actions);
                 }
-                OnPanic::Hang => self.watchdog(moment, actions),
+                OnPanic::Hang => self.watchdog(Doing::Panicked, moment, actions),
             },
         }
     }
@@ -384,10 +449,12 @@ impl Life {
                 return self.reset(moment, actions);
             }
             (Doing::Booting, Ask::Off | Ask::Restart) => self.asked = Some(ask),
-            (Doing::Up, Ask::Off | Ask::Restart) if moment.guest.ignores_acpi => {
+            (Doing::Up | Doing::Installing { .. }, Ask::Off | Ask::Restart)
+                if moment.guest.ignores_acpi =>
+            {
                 actions.push(Action::Say(What::Ignored));
             }
-            (Doing::Up, Ask::Off | Ask::Restart)
+            (Doing::Up | Doing::Installing { .. }, Ask::Off | Ask::Restart)
             | (Doing::ShuttingDown { restart: true }, Ask::Off) => {
                 let restart = ask == Ask::Restart;
                 self.state = running(
@@ -396,27 +463,123 @@ impl Life {
                 );
                 actions.push(Action::Say(What::GoingDown { restart }));
             }
-            (Doing::Booting | Doing::Up | Doing::ShuttingDown { .. }, Ask::Nmi) => {
-                self.asked = None;
-                let until = match moment.guest.on_panic {
-                    // Nobody feeds the watchdog any more.
-                    OnPanic::Hang => moment.guest.watchdog.and_then(|d| moment.after(d)),
-                    OnPanic::Restart | OnPanic::Stop => moment.after(moment.guest.panics_for),
-                };
-                self.state = running(Doing::Panicked, until);
-                actions.push(Action::Say(What::Panic));
+            (
+                Doing::Booting
+                | Doing::Installing { .. }
+                | Doing::Up
+                | Doing::ShuttingDown { .. }
+                | Doing::Hung,
+                Ask::Nmi,
+            ) => {
+                if moment.guest.ignores_nmi {
+                    actions.push(Action::Say(What::NmiIgnored));
+                } else {
+                    self.panic(What::Panic, moment, actions);
+                }
             }
             (Doing::SelfTest { .. } | Doing::Idle, Ask::Nmi)
-            | (Doing::ShuttingDown { .. } | Doing::Panicked, _) => {}
+            | (Doing::ShuttingDown { .. } | Doing::Dumping | Doing::Panicked | Doing::Hung, _) => {}
         }
         if self.power() != before {
             actions.push(Action::Changed(Cause::Verb));
         }
     }
 
+    /// The firmware hands over to what it found.
+    fn hand_over(&mut self, from: BootTarget, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        self.boots = self.boots.saturating_add(1);
+        self.handed_over = Some(self.ran(moment.now));
+        self.spoken = -1;
+        let install = moment.guest.installs.as_ref();
+        self.state = match install.filter(|install| install.from.contains(&from)) {
+            Some(install) => {
+                actions.push(Action::Say(What::Installing));
+                running(Doing::Installing { from }, moment.after(install.takes))
+            }
+            None => running(Doing::Booting, moment.after(moment.guest.boots_in)),
+        };
+    }
+
+    /// What the guest's script says until now and has not yet said, with its moments, in order. Whoever asks lets it be said.
+    pub(super) fn lines(&mut self, moment: &Moment<'_>) -> Vec<(Millis, What)> {
+        let Some(handed_over) = self.handed_over else {
+            return Vec::new();
+        };
+        let install = moment.guest.installs.as_ref();
+        let script = match (self.doing(), install) {
+            (Some(Doing::Installing { .. }), Some(Install { says, .. })) => says,
+            (Some(Doing::Installing { .. }), None) => return Vec::new(),
+            _ => &moment.guest.says,
+        };
+        let (from, to) = (self.spoken, self.ran(moment.now) - handed_over);
+        self.spoken = to;
+        let mut lines: Vec<(Millis, What)> = script
+            .iter()
+            .filter(|line| line.is_said_at(self.boots))
+            .map(|line| (millis(line.after), line))
+            .filter(|(after, _)| (from + 1..=to).contains(after))
+            .map(|(after, line)| {
+                let what = What::Line(line.text.clone(), self.boots);
+                (moment.now - (to - after), what)
+            })
+            .collect();
+        lines.sort_by_key(|(at, _)| *at);
+        lines
+    }
+
+    fn doing(&self) -> Option<Doing> {
+        match self.state {
+            State::Running { doing, .. } => Some(doing),
+            State::Paused(memory) | State::Off(Some(memory)) => Some(memory.doing),
+            State::Off(None) => None,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.state {
+            State::Off(None) => Phase::Off,
+            State::Off(Some(_)) => Phase::Suspended,
+            State::Paused(_) => Phase::Paused,
+            State::Running { doing, .. } => match doing {
+                Doing::SelfTest { .. } => Phase::SelfTest,
+                Doing::Idle => Phase::Firmware,
+                Doing::Booting => Phase::Booting,
+                Doing::Installing { .. } => Phase::Installing,
+                Doing::Up => Phase::Up,
+                Doing::ShuttingDown { .. } => Phase::ShuttingDown,
+                Doing::Dumping => Phase::Dumping,
+                Doing::Panicked => Phase::Panicked,
+                Doing::Hung => Phase::Hung,
+            },
+        }
+    }
+
+    /// The guest fails; `what` says so.
+    fn panic(&mut self, what: What, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        self.asked = None;
+        self.handed_over = None;
+        actions.push(Action::Say(what));
+        match moment.guest.dumps_for {
+            Some(long) => {
+                self.state = running(Doing::Dumping, moment.after(long));
+                actions.push(Action::Say(What::Dumping));
+            }
+            None => self.panicked(moment),
+        }
+    }
+
+    fn panicked(&mut self, moment: &Moment<'_>) {
+        let until = match moment.guest.on_panic {
+            // Nobody feeds the watchdog any more.
+            OnPanic::Hang => moment.guest.watchdog.and_then(|d| moment.after(d)),
+            OnPanic::Restart | OnPanic::Stop => moment.after(moment.guest.panics_for),
+        };
+        self.state = running(Doing::Panicked, until);
+    }
+
     /// The watchdog was not fed in time.
-    fn watchdog(&mut self, moment: &Moment<'_>, actions: &mut Vec<Action>) {
-        self.state = running(Doing::Panicked, None);
+    fn watchdog(&mut self, doing: Doing, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        self.state = running(doing, None);
         actions.extend([
             Action::Say(What::Watchdog),
             Action::Changed(Cause::Watchdog),
@@ -439,6 +602,7 @@ impl Life {
             moment.after(moment.self_test),
         );
         self.asked = None;
+        self.handed_over = None;
         self.last_reset = Some(moment.now);
         self.run = moment.now;
         actions.extend([Action::Say(What::Reset), Action::Changed(Cause::Reset)]);
@@ -447,6 +611,7 @@ impl Life {
     fn turn_off(&mut self, cause: Cause, actions: &mut Vec<Action>) {
         self.state = State::Off(None);
         self.asked = None;
+        self.handed_over = None;
         self.run = 0;
         actions.extend([Action::LostMemory, Action::Changed(cause)]);
     }

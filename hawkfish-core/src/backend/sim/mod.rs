@@ -25,6 +25,7 @@ mod knobs;
 mod machine;
 mod parts;
 mod profile;
+mod script;
 mod stats;
 mod storage;
 mod world;
@@ -38,6 +39,7 @@ use tokio::sync::Notify;
 
 pub use parts::{NicMake, Parts};
 pub use profile::{Disk, Guest, OnPanic, Profile};
+pub use script::{AfterInstall, Ending, GuestState, Install, Line, Phase};
 
 use self::machine::Event;
 use self::world::{SLOTS, World, timestamp};
@@ -124,6 +126,26 @@ impl SimBackend {
             let place = world.place(key)?;
             world.set_guest(place, guest);
             Ok(())
+        })
+    }
+
+    /// How far the guest of a machine is.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such machine, `Unavailable` while the rack is lost.
+    pub fn guest_state(&self, key: MachineKey) -> Result<GuestState> {
+        self.with(|world| Ok(world.guest_state(world.place(key)?)))
+    }
+
+    /// What was said on the console of a machine since the cold start, from the number `since` on, and the number from which to ask the next time. Each thing
+    /// said has a number, counted on over cold starts; 0 is from the beginning.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such machine, `Unavailable` while the rack is lost.
+    pub fn console_since(&self, key: MachineKey, since: u64) -> Result<(Vec<u8>, u64)> {
+        self.with(|world| {
+            let place = world.place(key)?;
+            Ok(world.console_since(place, since))
         })
     }
 
@@ -311,7 +333,7 @@ impl Backend for SimBackend {
     async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>> {
         self.with(|world| {
             let place = world.place(key)?;
-            Ok(world.console_text(place))
+            Ok(world.console_since(place, 0).0)
         })
     }
 

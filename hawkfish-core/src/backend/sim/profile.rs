@@ -1,10 +1,11 @@
 //! What simulated machines are made of, as data: the hardware that many of them share, and how their guests behave.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::parts::Parts;
+use super::script::{Ending, Install, Line};
 use crate::backend::BootMode;
 
 const GIB: u64 = 1 << 30;
@@ -73,15 +74,27 @@ pub struct Guest {
     pub shuts_down_in: Duration,
     /// Whether it is deaf to the power button and to requests to shut down or restart.
     pub ignores_acpi: bool,
-    /// It resets itself so long after its login prompt, once for each cold start.
+    /// It resets itself so long after its login prompt.
     pub resets_itself_after: Option<Duration>,
+    /// How often it does so after each cold start; once is usual.
+    pub resets_itself_times: u32,
     /// What it does when it panics.
     pub on_panic: OnPanic,
     /// From the panic to what follows it.
     pub panics_for: Duration,
+    /// After a panic it first writes its memory to disk, for so long.
+    pub dumps_for: Option<Duration>,
+    /// Whether it is deaf to a non-maskable interrupt, which otherwise makes it panic.
+    pub ignores_nmi: bool,
     /// Its operating system arms the watchdog, which fires when it was not fed for so long: when the guest hangs.
     pub watchdog: Option<Duration>,
-    /// Whether its first disk holds an operating system.
+    /// Boots that do not end at the login prompt, by number: the first since the world began is 1.
+    pub at_boots: BTreeMap<u32, Ending>,
+    /// What it writes on the console by a script, besides what all guests do.
+    pub says: Vec<Line>,
+    /// What installs it.
+    pub installs: Option<Install>,
+    /// Whether its first disk holds an operating system from the beginning.
     pub disk_boots: bool,
     /// Whether something on its network answers PXE, and UEFI HTTP boot without an address.
     pub network_boots: bool,
@@ -105,9 +118,15 @@ impl Default for Guest {
             shuts_down_in: Duration::from_secs(3),
             ignores_acpi: false,
             resets_itself_after: None,
+            resets_itself_times: 1,
             on_panic: OnPanic::Restart,
             panics_for: Duration::from_secs(1),
+            dumps_for: None,
+            ignores_nmi: false,
             watchdog: None,
+            at_boots: BTreeMap::new(),
+            says: Vec::new(),
+            installs: None,
             disk_boots: true,
             network_boots: true,
         }

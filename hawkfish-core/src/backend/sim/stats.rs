@@ -129,10 +129,10 @@ impl Work {
         let busy_up = wave.sum(up);
         let firmware = if idle { after * FIRMWARE } else { 0.0 };
         let load = match doing {
-            None | Some((_, false)) | Some((Doing::Panicked, _)) => 0.0,
+            None | Some((_, false)) | Some((Doing::Panicked | Doing::Hung, _)) => 0.0,
             Some((Doing::SelfTest { .. }, _)) => SELF_TEST,
             Some((Doing::Idle, _)) => FIRMWARE,
-            Some((Doing::Booting, _)) => BOOT,
+            Some((Doing::Booting | Doing::Installing { .. } | Doing::Dumping, _)) => BOOT,
             Some((Doing::Up, _)) => wave.at(up),
             Some((Doing::ShuttingDown { .. }, _)) => SHUT_DOWN,
         };
@@ -148,7 +148,13 @@ impl Work {
             has_guest: matches!(
                 doing,
                 Some((
-                    Doing::Booting | Doing::Up | Doing::ShuttingDown { .. } | Doing::Panicked,
+                    Doing::Booting
+                        | Doing::Installing { .. }
+                        | Doing::Up
+                        | Doing::ShuttingDown { .. }
+                        | Doing::Dumping
+                        | Doing::Panicked
+                        | Doing::Hung,
                     _
                 ))
             ),

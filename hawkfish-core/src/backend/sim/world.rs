@@ -13,6 +13,7 @@ use super::identity::Identity;
 use super::knobs;
 use super::machine::{Action, Event, Life, Millis, Moment};
 use super::profile::{Guest, Profile};
+use super::script::GuestState;
 use super::stats::{self, Measured};
 use super::storage;
 use crate::backend::{
@@ -147,6 +148,7 @@ impl World {
     }
 
     pub(super) fn set_guest(&mut self, place: usize, guest: Guest) {
+        self.let_speak(place);
         self.sims[place].guest = Some(Arc::new(guest));
     }
 
@@ -182,8 +184,28 @@ impl World {
         self.now = self.now.max(now);
     }
 
+    /// What the guest of a machine says by its script until now is on the console.
+    fn let_speak(&mut self, place: usize) {
+        let profile = Arc::clone(self.profile(&self.sims[place]));
+        let sim = &mut self.sims[place];
+        let moment = moment(self.now, &profile, sim.guest.as_deref(), &sim.config);
+        for (at, what) in sim.life.lines(&moment) {
+            sim.console.say(at, sim.config.mode, what);
+        }
+    }
+
+    pub(super) fn guest_state(&self, place: usize) -> GuestState {
+        let sim = &self.sims[place];
+        GuestState {
+            phase: sim.life.phase(),
+            boots: sim.life.boots,
+            installed: sim.config.is_installed(),
+        }
+    }
+
     /// Something happens to a machine, now.
     pub(super) fn event(&mut self, place: usize, event: Event) {
+        self.let_speak(place);
         let now = self.now;
         let profile = Arc::clone(self.profile(&self.sims[place]));
         let sim = &mut self.sims[place];
@@ -209,6 +231,7 @@ impl World {
                     sim.config.settle();
                     sim.config.take_firmware();
                 }
+                Action::Installed { ejects } => sim.config.installed(ejects),
                 Action::ChooseBoot => choose = true,
                 Action::Changed(cause) => self.tell(place, cause),
             }
@@ -377,15 +400,18 @@ impl World {
         })
     }
 
-    pub(super) fn console_text(&self, place: usize) -> Vec<u8> {
+    /// What was said from the number `since` on, and the number that comes next.
+    pub(super) fn console_since(&mut self, place: usize, since: u64) -> (Vec<u8>, u64) {
+        self.let_speak(place);
         let sim = &self.sims[place];
-        sim.console.text(&Speaker {
+        let speaker = Speaker {
             name: &self.identity.name(sim.number),
             serial: &self.identity.serial(sim.number),
             profile: self.profile(sim),
             firmware: sim.config.firmware(self.profile(sim)),
             mac: &|nic| self.identity.mac(sim.number, nic),
-        })
+        };
+        (sim.console.text(&speaker, since), sim.console.next())
     }
 
     pub(super) fn host(&self, name: &str) -> HostFacts {
