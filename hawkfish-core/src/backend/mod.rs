@@ -5,9 +5,11 @@
 
 mod firmware;
 mod hardware;
+mod hindrance;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 mod machine;
+mod mould;
 pub mod sim;
 mod stats;
 mod storage;
@@ -21,7 +23,9 @@ use jiff::Timestamp;
 
 pub use firmware::*;
 pub use hardware::*;
+pub use hindrance::*;
 pub use machine::*;
+pub use mould::*;
 pub use stats::*;
 pub use storage::*;
 
@@ -78,7 +82,7 @@ pub enum Change {
     },
     /// A machine is gone.
     Removed(MachineKey),
-    /// The host answers (again); every machine follows as a [`Change::Machine`].
+    /// The host answers (again); every machine follows as a [`Change::Machine`], save those that are still as their [`Mould`] makes them.
     Connected,
     /// The host does not answer.
     Lost(String),
@@ -113,6 +117,9 @@ pub enum Cause {
     /// A disk failed to read or write.
     IoError,
 }
+
+/// Most changes that [`Backend::drain_changes`] gives at a time, so that whoever takes them never holds a whole fleet in memory.
+pub const MOST_CHANGES: usize = 1024;
 
 /// A host that runs machines.
 ///
@@ -210,6 +217,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
         Err(Error::unsupported("Replacing firmware"))
     }
 
+    /// What stands in the way of a piece of work that is about to be begun on a machine; nothing, but in a simulation that wants it so. Does not block.
+    fn hindrance(&self, _key: MachineKey, _work: Work) -> Option<Hindrance> {
+        None
+    }
+
     /// What the guest has written to its first serial console since it was started, at most the last 64 KiB.
     async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>>;
 
@@ -219,7 +231,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Takes what happened since the last call, oldest first. Does not block.
+    /// Takes what happened since the last call, oldest first: at most [`MOST_CHANGES`], and fewer only where there are no more. Does not block.
     fn drain_changes(&self) -> Vec<Change>;
 
     /// Returns when [`Backend::drain_changes`] has something to give.
@@ -237,8 +249,19 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Lets everything happen that is due. Only simulated machines do something here.
     fn advance(&self) {}
 
+    /// What machines here are made from, where each can be worked out anew as it came. The same for the life of the backend.
+    fn mould(&self) -> Option<Arc<dyn Mould>> {
+        None
+    }
+
+    /// The machines that need not be as [`Backend::mould`] makes them, ordered; all of them where there is no mould.
+    async fn altered(&self) -> Result<Vec<MachineKey>> {
+        let all = self.machines().await?;
+        Ok(all.iter().map(|machine| machine.key).collect())
+    }
+
     /// Tells how machines were last seen before HawkFish was restarted. Real machines know better and ignore it; simulated ones, which live
-    /// only in memory, go on from there: power, boot set-up, media.
+    /// only in memory, go on from there: power, boot set-up, media. May be told of some, and then of others.
     fn restore(&self, _seen: &[Machine]) {}
 
     /// Whether machines can change without a [`Change`] being told, so that the picture must be held against a listing now and then.

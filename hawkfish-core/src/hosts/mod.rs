@@ -1,5 +1,7 @@
 //! The hosts on which systems live: what their backends tell becomes the picture.
 
+mod made;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,7 +10,10 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::app::HawkFish;
-use crate::backend::{Backend, Capabilities, Cause, Change, HostFacts, Machine, MachineKey, Power};
+use crate::backend::{
+    Backend, Capabilities, Cause, Change, HostFacts, MOST_CHANGES, Machine, MachineKey, Mould,
+    Power,
+};
 use crate::bios;
 use crate::ctx::Ctx;
 use crate::db::{Later, Tx};
@@ -30,6 +35,8 @@ pub(crate) struct Host {
     pub(crate) id: HostId,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) capabilities: ArcSwap<Capabilities>,
+    /// What its machines are made from, where they can be made anew.
+    mould: Option<Arc<dyn Mould>>,
     /// One at a time turns what the backend tells into the picture, so that it stays in order.
     absorbing: tokio::sync::Mutex<()>,
     pub(crate) reconcile_at: std::sync::Mutex<Timestamp>,
@@ -104,6 +111,7 @@ impl Host {
         let capabilities = ArcSwap::from_pointee(backend.capabilities());
         Self {
             id,
+            mould: backend.mould(),
             backend,
             capabilities,
             was_reset: std::sync::Mutex::default(),
@@ -152,28 +160,34 @@ impl HawkFish {
 
     /// Puts into the picture the systems that were there when HawkFish last ran, as last seen.
     pub(crate) async fn recall(&self) -> Result<()> {
-        let (systems, mut slots, mut volumes, mut waiting) = self
+        let (systems, states, mut slots, mut volumes, mut waiting) = self
             .store()
             .read(|conn| {
                 Box::pin(async move {
                     let systems = rows::load(conn).await?;
+                    let states = rows::load_states(conn).await?;
                     let slots = media::load(conn).await?;
                     let volumes = volumes::load(conn).await?;
-                    Ok((systems, slots, volumes, bios::rows::load(conn).await?))
+                    let waiting = bios::rows::load(conn).await?;
+                    Ok((systems, states, slots, volumes, waiting))
                 })
             })
             .await?;
+        self.recall_made().await?;
         let mut seen: BTreeMap<HostId, Vec<Machine>> = BTreeMap::new();
-        for row in systems.into_iter().filter(|r| r.present) {
+        for row in self.made_rows(states).chain(systems).filter(|r| r.present) {
             let Some(host) = self.inner.hosts.get(&row.host) else {
                 continue;
             };
             let kept = slots.remove(&row.id).unwrap_or_default();
             let volumes = volumes.remove(&row.id).unwrap_or_default();
             let bios = waiting.remove(&row.id).unwrap_or_default();
-            seen.entry(row.host.clone())
-                .or_default()
-                .push(row.machine.clone());
+            let seen = seen.entry(row.host.clone()).or_default();
+            seen.push(row.machine.clone());
+            if seen.len() >= MOST_CHANGES {
+                host.backend.restore(seen);
+                seen.clear();
+            }
             self.inner.inventory.put(System {
                 id: row.id,
                 host: row.host,
@@ -210,6 +224,9 @@ impl HawkFish {
     pub(crate) async fn reconcile(&self, host: &Arc<Host>) -> Result<()> {
         *host.reconcile_at.lock().expect("reconcile") = self.clock().now() + RECONCILE_EVERY;
         let _order = host.absorbing.lock().await;
+        if let Some(mould) = &host.mould {
+            return self.reconcile_made(host, mould).await;
+        }
         // Told before the listing: the listing is newer, but does not say what happened.
         let mut heard = Heard::default();
         for change in host.backend.drain_changes() {
@@ -226,21 +243,7 @@ impl HawkFish {
                 return Err(error);
             }
         };
-        let known = self.inner.inventory.host(&host.id);
-        if known.is_none_or(|h| !h.reachable) {
-            let facts = host.backend.host().await?;
-            host.capabilities
-                .store(Arc::new(host.backend.capabilities()));
-            tracing::info!(host = %host.id, hypervisor = facts.hypervisor, systems = listed.len(), "the host answers");
-            self.inner.inventory.set_host(HostStatus {
-                id: host.id.clone(),
-                reachable: true,
-                reason: None,
-                facts,
-            });
-            // The next tick takes up what waited for this host.
-            self.inner.resume.store(true, Ordering::Release);
-        }
+        self.answers(host, listed.len()).await?;
         // A storage pool, say, may have come or gone since.
         let capabilities = host.backend.capabilities();
         if **host.capabilities.load() != capabilities {
@@ -269,41 +272,71 @@ impl HawkFish {
         Ok(())
     }
 
+    /// Takes note that a host answers, which lists so many machines.
+    async fn answers(&self, host: &Arc<Host>, listed: usize) -> Result<()> {
+        let known = self.inner.inventory.host(&host.id);
+        if known.is_none_or(|h| !h.reachable) {
+            let facts = host.backend.host().await?;
+            host.capabilities
+                .store(Arc::new(host.backend.capabilities()));
+            tracing::info!(host = %host.id, hypervisor = facts.hypervisor, systems = listed, "the host answers");
+            self.inner.inventory.set_host(HostStatus {
+                id: host.id.clone(),
+                reachable: true,
+                reason: None,
+                facts,
+            });
+            // The next tick takes up what waited for this host.
+            self.inner.resume.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
     /// Turns what a backend has told since the last time into the picture.
     pub(crate) async fn absorb(&self, host: &Arc<Host>) -> Result<()> {
         let reconnected = {
             let _order = host.absorbing.lock().await;
-            let mut heard = Heard::default();
             let mut reconnected = false;
-            for change in host.backend.drain_changes() {
-                match change {
-                    Change::Machine { machine, cause } => {
-                        tracing::debug!(host = %host.id, machine = %machine.key, cause = ?cause, power = ?machine.power, "a machine changed");
-                        self.hear(host, &mut heard, Arc::unwrap_or_clone(machine), &cause);
-                    }
-                    Change::Removed(key) => {
-                        let id = system_id(key);
-                        heard.latest.remove(&id);
-                        // One that has moved to another host is not gone.
-                        let known = self.inner.inventory.system(&Ctx::service(), &id);
-                        if known.is_ok_and(|known| known.host == host.id) {
-                            self.gone(&id).await?;
-                        }
-                    }
-                    Change::Connected => reconnected = true,
-                    Change::Lost(reason) => {
-                        reconnected = false;
-                        self.lost(host, &reason).await?;
-                    }
-                }
-            }
-            self.take_in(host, heard).await?;
+            while self.absorb_some(host, &mut reconnected).await? {}
             reconnected
         };
         if reconnected {
             self.reconcile(host).await?;
         }
         Ok(())
+    }
+
+    /// Turns some of what a backend has told into the picture; whether there may be more. Says what is known of the connection by then.
+    async fn absorb_some(&self, host: &Arc<Host>, reconnected: &mut bool) -> Result<bool> {
+        let changes = host.backend.drain_changes();
+        let may_be_more = changes.len() >= MOST_CHANGES;
+        let mut heard = Heard::default();
+        for change in changes {
+            match change {
+                // They are looked at when the rack is put into the picture.
+                Change::Machine { .. } if self.is_rack_to_come(host) => {}
+                Change::Machine { machine, cause } => {
+                    tracing::debug!(host = %host.id, machine = %machine.key, cause = ?cause, power = ?machine.power, "a machine changed");
+                    self.hear(host, &mut heard, Arc::unwrap_or_clone(machine), &cause);
+                }
+                Change::Removed(key) => {
+                    let id = system_id(key);
+                    heard.latest.remove(&id);
+                    // One that has moved to another host is not gone.
+                    let known = self.inner.inventory.system(&Ctx::service(), &id);
+                    if known.is_ok_and(|known| known.host == host.id) {
+                        self.gone(&id).await?;
+                    }
+                }
+                Change::Connected => *reconnected = true,
+                Change::Lost(reason) => {
+                    *reconnected = false;
+                    self.lost(host, &reason).await?;
+                }
+            }
+        }
+        self.take_in(host, heard).await?;
+        Ok(may_be_more)
     }
 
     /// Takes what a verb returned into the picture, after all that was told before it.
@@ -515,29 +548,34 @@ impl HawkFish {
             reason: Some(reason.to_owned()),
             facts,
         });
-        let systems = self.inner.inventory.of_host(&host.id);
-        for system in &systems {
-            self.inner
-                .inventory
-                .update(&system.id, |s| s.reachable = false);
+        let systems = self.inner.inventory.ids_of_host(&host.id);
+        match host.mould {
+            Some(_) => self.inner.inventory.lose_rack(&host.id),
+            None => {
+                for id in &systems {
+                    self.inner.inventory.update(id, |s| s.reachable = false);
+                }
+            }
         }
         if !was_reachable {
             return Ok(());
         }
         let host = host.id.clone();
-        let logs = systems
-            .into_iter()
-            .map(|system| LogId::System(system.id.clone()));
+        let logs = systems.into_iter().map(LogId::System);
         self.tell_all(logs.collect(), What::HostLost { host }).await
     }
 
     /// Tells those systems of a host whose logs say that it was lost, also before a restart, that it is back.
     async fn back(&self, host: &Arc<Host>) -> Result<()> {
-        let systems = self.inner.inventory.of_host(&host.id);
-        let logs = systems
-            .into_iter()
-            .map(|system| LogId::System(system.id.clone()))
-            .filter(|log| self.store().logs().says_lost(log));
+        let is_here = |log: &LogId| match log {
+            LogId::System(id) => {
+                let system = self.inner.inventory.peek(&Ctx::service(), id);
+                system.is_some_and(|system| system.host == host.id)
+            }
+            _ => false,
+        };
+        let logs = self.store().logs().that_say_lost().into_iter();
+        let logs = logs.filter(is_here);
         let host = host.id.clone();
         self.tell_all(logs.collect(), What::HostBack { host }).await
     }

@@ -1,14 +1,18 @@
 //! The one in-memory picture of every system. Reads come from it: no read waits for a hypervisor or for SQL.
 //!
 //! It is fed by what backends tell and by what verbs return, and it remembers what was last seen of a host that cannot be reached.
+//!
+//! Of a machine that its backend can work out anew ([`Mould`](crate::backend::Mould)) only what is different is kept once nobody has asked for it for a while; see `shelf`.
+
+mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
 
-use crate::backend::{Capabilities, HostFacts, Machine, MachineKey};
+use crate::backend::{Capabilities, HostFacts, Machine, MachineKey, Mould};
 use crate::bios::Bios;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -16,6 +20,7 @@ use crate::id::{DiskToken, HostId, ProjectId, SlotId, SystemId};
 use crate::media::MediaRecord;
 use crate::systems::Lately;
 use crate::systems::rows::is_same_base;
+use shelf::{Rack, Shelf};
 
 /// A machine as users see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +70,7 @@ pub struct HostStatus {
 /// The picture.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    systems: RwLock<BTreeMap<SystemId, Arc<System>>>,
+    systems: RwLock<Shelf>,
     hosts: RwLock<BTreeMap<HostId, HostStatus>>,
     /// Systems that are to be started when they are off.
     to_restart: RwLock<BTreeSet<SystemId>>,
@@ -78,15 +83,79 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// The systems that `ctx` may see, ordered by id.
+    /// The systems that `ctx` may see, ordered by id: all at once, which for a large fleet takes a lot of memory. [`Inventory::each`] does not.
     #[must_use]
     pub fn systems(&self, ctx: &Ctx) -> Vec<Arc<System>> {
-        let systems = self.systems.read().expect("inventory");
-        systems
-            .values()
-            .filter(|s| visible(ctx, s))
-            .cloned()
-            .collect()
+        self.each(ctx).collect()
+    }
+
+    /// The ids of the systems that `ctx` may see, in order.
+    #[must_use]
+    pub fn ids(&self, ctx: &Ctx) -> Vec<SystemId> {
+        let keys = self.keys(ctx);
+        keys.into_iter().map(system_id).collect()
+    }
+
+    /// A system, where there is one that `ctx` may see; for who goes through many of them.
+    #[must_use]
+    pub fn peek(&self, ctx: &Ctx, id: &SystemId) -> Option<Arc<System>> {
+        let system = self.shelf().look(machine_key(id).ok()?)?;
+        (system.id == *id && visible(ctx, &system)).then_some(system)
+    }
+
+    /// How many systems `ctx` may see.
+    #[must_use]
+    pub fn count(&self, ctx: &Ctx) -> usize {
+        self.keys(ctx).len()
+    }
+
+    /// The first of the systems that `ctx` may see, by its id.
+    #[must_use]
+    pub fn first(&self, ctx: &Ctx) -> Option<SystemId> {
+        if ctx.project.is_none() && ctx.face().is_none() {
+            return self.shelf().first().map(system_id);
+        }
+        self.keys(ctx).first().copied().map(system_id)
+    }
+
+    /// The systems that `ctx` may see, ordered by id, one after the other. What changes meanwhile may show or not.
+    pub fn each(&self, ctx: &Ctx) -> impl Iterator<Item = Arc<System>> {
+        let keys = self.keys(ctx);
+        keys.into_iter().filter_map(|key| self.shelf().look(key))
+    }
+
+    /// The systems that `ctx` may see and that are not as they came, ordered by id, one after the other.
+    pub fn each_altered(&self, ctx: &Ctx) -> impl Iterator<Item = Arc<System>> {
+        let keys = self.shelf().altered();
+        let ctx = ctx.clone();
+        keys.into_iter()
+            .filter_map(|key| self.shelf().look(key))
+            .filter(move |system| visible(&ctx, system))
+    }
+
+    /// Systems that `ctx` may see of which every other is like one, but for what tells machines apart, ordered by id.
+    pub fn each_kind(&self, ctx: &Ctx) -> impl Iterator<Item = Arc<System>> {
+        let keys = self.shelf().kinds();
+        let ctx = ctx.clone();
+        keys.into_iter()
+            .filter_map(|key| self.shelf().look(key))
+            .filter(move |system| visible(&ctx, system))
+    }
+
+    fn keys(&self, ctx: &Ctx) -> Vec<MachineKey> {
+        if let Some(face) = ctx.face() {
+            let one = self.system(ctx, face).ok();
+            return one.iter().map(|system| system.machine.key).collect();
+        }
+        self.shelf().keys(ctx.project.as_ref())
+    }
+
+    fn shelf(&self) -> RwLockReadGuard<'_, Shelf> {
+        self.systems.read().expect("inventory")
+    }
+
+    fn shelf_mut(&self) -> RwLockWriteGuard<'_, Shelf> {
+        self.systems.write().expect("inventory")
     }
 
     /// One system.
@@ -94,12 +163,21 @@ impl Inventory {
     /// # Errors
     /// `NotFound`, also for a system in a project that `ctx` may not see.
     pub fn system(&self, ctx: &Ctx, id: &SystemId) -> Result<Arc<System>> {
-        let systems = self.systems.read().expect("inventory");
-        systems
-            .get(id)
-            .filter(|s| visible(ctx, s))
-            .cloned()
-            .ok_or_else(|| Error::not_found("ComputerSystem", id.as_str()))
+        let there = || {
+            let key = machine_key(id).ok()?;
+            let whole = self.shelf().whole(key);
+            let system = match whole {
+                Some(system) => system,
+                // Only a machine that can be made anew is not there as a whole.
+                None if self.shelf().can_make(key) => {
+                    self.shelf_mut().unpack(key, &self.unstored)?
+                }
+                None => return None,
+            };
+            // There is one way to write an id.
+            (system.id == *id && visible(ctx, &system)).then_some(system)
+        };
+        there().ok_or_else(|| Error::not_found("ComputerSystem", id.as_str()))
     }
 
     /// The hosts, ordered by id.
@@ -127,14 +205,12 @@ impl Inventory {
 
     /// Puts a system into the picture.
     pub(crate) fn put(&self, mut system: System) -> Arc<System> {
-        let mut systems = self.systems.write().expect("inventory");
+        let mut shelf = self.shelf_mut();
         system.generation = self.next();
         let system = Arc::new(system);
         self.note_restart(&system);
-        if systems
-            .insert(system.id.clone(), Arc::clone(&system))
-            .is_none_or(|old| old.project != system.project)
-        {
+        let old = shelf.put(Arc::clone(&system), &self.unstored);
+        if old.is_none_or(|project| project != system.project) {
             self.membership.fetch_add(1, Ordering::AcqRel);
         }
         system
@@ -146,21 +222,81 @@ impl Inventory {
         id: &SystemId,
         change: impl FnOnce(&mut System),
     ) -> Option<Arc<System>> {
-        let mut systems = self.systems.write().expect("inventory");
-        let slot = systems.get_mut(id)?;
-        let mut next = System::clone(slot);
+        let key = machine_key(id).ok()?;
+        let mut shelf = self.shelf_mut();
+        let old = shelf.unpack(key, &self.unstored)?;
+        let mut next = System::clone(&old);
         change(&mut next);
-        let seen = std::mem::replace(&mut next.seen, slot.seen);
-        let differs = next != **slot;
+        let seen = std::mem::replace(&mut next.seen, old.seen);
+        let differs = next != *old;
         next.seen = seen;
         if differs {
             next.generation = self.next();
         }
-        if !Arc::ptr_eq(&next.bios, &slot.bios) {
+        if !Arc::ptr_eq(&next.bios, &old.bios) {
             self.note_restart(&next);
         }
-        *slot = Arc::new(next);
-        Some(Arc::clone(slot))
+        let next = Arc::new(next);
+        shelf.put(Arc::clone(&next), &self.unstored);
+        Some(next)
+    }
+
+    /// Puts the machines of a host into the picture that can be made anew; or says anew whether the host answers.
+    pub(crate) fn put_rack(
+        &self,
+        host: &HostId,
+        mould: &Arc<dyn Mould>,
+        capabilities: Arc<Capabilities>,
+        reachable: bool,
+        seen: Timestamp,
+    ) {
+        let mut shelf = self.shelf_mut();
+        let rack = Rack {
+            mould: Arc::clone(mould),
+            capabilities,
+            reachable,
+            seen,
+            generation: self.next(),
+        };
+        if shelf.put_rack(host, rack, || self.next()) {
+            self.membership.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Notes that a host whose machines can be made anew does not answer.
+    pub(crate) fn lose_rack(&self, host: &HostId) {
+        let mut shelf = self.shelf_mut();
+        if let Some(rack) = shelf.rack(host) {
+            let generation = self.next();
+            let lost = Rack {
+                reachable: false,
+                generation,
+                ..rack
+            };
+            shelf.put_rack(host, lost, || self.next());
+        }
+    }
+
+    /// Whether the machines of a host that can be made anew are in the picture as such that answer.
+    pub(crate) fn has_rack(&self, host: &HostId) -> bool {
+        self.shelf().rack(host).is_some_and(|rack| rack.reachable)
+    }
+
+    /// Whether the machines of a host that can be made anew are in the picture.
+    pub(crate) fn knows_rack(&self, host: &HostId) -> bool {
+        self.shelf().rack(host).is_some()
+    }
+
+    /// The systems of a host that its mould does not make.
+    pub(crate) fn strays(&self, host: &HostId) -> Vec<SystemId> {
+        let keys = self.shelf().strays(host);
+        keys.into_iter().map(system_id).collect()
+    }
+
+    /// The ids of the systems of a host.
+    pub(crate) fn ids_of_host(&self, host: &HostId) -> Vec<SystemId> {
+        let keys = self.shelf().of_host(host);
+        keys.into_iter().map(system_id).collect()
     }
 
     /// Systems that are to be started when they are off.
@@ -202,16 +338,16 @@ impl Inventory {
 
     /// Notes that a machine was stored as a whole.
     pub(crate) fn note_stored(&self, id: &SystemId, machine: &Machine) {
-        let shown = self.systems.read().expect("inventory").get(id).cloned();
+        let shown = machine_key(id).ok().and_then(|key| self.shelf().whole(key));
         // It may be another by now, which is on its way into the store, or could not be stored.
         if shown.is_none_or(|shown| is_same_base(&shown.machine, machine)) {
             self.unstored.write().expect("inventory").remove(id);
         }
     }
 
-    /// Takes a system out of the picture.
+    /// Takes a system out of the picture; not one that its host's mould makes.
     pub(crate) fn remove(&self, id: &SystemId) -> Option<Arc<System>> {
-        let gone = self.systems.write().expect("inventory").remove(id);
+        let gone = self.shelf_mut().remove(machine_key(id).ok()?);
         if gone.is_some() {
             self.next();
             self.membership.fetch_add(1, Ordering::AcqRel);
@@ -221,12 +357,9 @@ impl Inventory {
 
     /// The systems of a host.
     pub(crate) fn of_host(&self, host: &HostId) -> Vec<Arc<System>> {
-        self.systems
-            .read()
-            .expect("inventory")
-            .values()
-            .filter(|s| s.host == *host)
-            .cloned()
+        let keys = self.shelf().of_host(host);
+        keys.into_iter()
+            .filter_map(|key| self.shelf().look(key))
             .collect()
     }
 
@@ -265,7 +398,7 @@ impl Inventory {
 }
 
 fn visible(ctx: &Ctx, system: &System) -> bool {
-    ctx.project.as_ref().is_none_or(|p| *p == system.project)
+    ctx.project.as_ref().is_none_or(|p| *p == system.project) && ctx.faces(&system.id)
 }
 
 /// The id of the system that stands for a machine.

@@ -266,8 +266,10 @@ impl View {
         self.look(id, |log| log.entries.get(&number).cloned())
     }
 
-    /// Whether the newest that the log knows of the host is that it does not answer.
-    pub(crate) fn says_lost(&self, id: &LogId) -> bool {
-        self.look(id, |log| log.lost)
+    /// The logs of which the newest that they know of the host is that it does not answer.
+    pub(crate) fn that_say_lost(&self) -> Vec<LogId> {
+        let logs = self.logs.read().unwrap_or_else(PoisonError::into_inner);
+        let lost = logs.iter().filter(|(_, log)| log.lost);
+        lost.map(|(id, _)| id.clone()).collect()
     }
 }

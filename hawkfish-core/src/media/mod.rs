@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::app::HawkFish;
-use crate::backend::{Insert, MediaKind, MediaSource};
+use crate::backend::{Hindrance, Insert, MediaKind, MediaSource, Wait, Work};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
@@ -293,13 +293,17 @@ impl HawkFish {
                 },
             )
             .await?;
+        let backend = self.host(&system.host)?.backend.clone();
+        let hindrance = backend.hindrance(system.machine.key, Work::InsertMedia);
+        let waits = matches!(&hindrance, Some(hindrance) if hindrance.wait != Wait::No);
         let fetch = Fetch {
             url,
             local,
             password: what.password,
+            hindrance,
             filling,
         };
-        if system.capabilities.media_by_uri {
+        if system.capabilities.media_by_uri && !waits {
             // The backend reads by itself: nothing to wait for, and so nothing to run aside.
             self.run_insert(&task.id, id.clone(), job, fetch).await;
         } else {
@@ -330,6 +334,7 @@ impl HawkFish {
             url,
             local,
             password: None,
+            hindrance: None,
             filling,
         };
         let (hawkfish, id) = (self.clone(), task.id.clone());
@@ -343,8 +348,13 @@ impl HawkFish {
     async fn run_insert(&self, task: &TaskId, system: SystemId, job: Job, fetch: Fetch) {
         let handle = self.tasks().handle(task);
         let cancelled = handle.cancelled();
+        let mut going = None;
+        let hindrance = fetch.hindrance.clone();
         let fetched = tokio::select! {
-            fetched = self.fetch(&handle, &system, &job, &fetch) => fetched,
+            fetched = async {
+                self.unhindered(&handle, &mut going, hindrance).await?;
+                self.fetch(&handle, &system, &job, &fetch).await
+            } => fetched,
             () = cancelled.cancelled() => Err(Error::conflict(Conflict::NotAllowed, "The task was cancelled.")),
             // The task stays as it is, to be taken up at the next start.
             () = self.inner.closing.cancelled() => return,
@@ -560,7 +570,7 @@ impl HawkFish {
             return Ok(());
         }
         let mut needed: BTreeSet<PathBuf> = BTreeSet::new();
-        for system in self.systems(&Ctx::service()) {
+        for system in self.inner.inventory.each_altered(&Ctx::service()) {
             let shown = system
                 .machine
                 .slots
@@ -589,6 +599,7 @@ struct Fetch {
     url: Url,
     local: Option<PathBuf>,
     password: Option<String>,
+    hindrance: Option<Hindrance>,
     /// Keeps the slot until the insertion has ended.
     #[expect(dead_code, reason = "held, not read")]
     filling: Filling,

@@ -256,7 +256,9 @@ impl HawkFish {
     /// `NotFound`; `Conflict::InUse` while a slot holds it.
     pub async fn delete_image(&self, id: &ImageId) -> Result<()> {
         let image = self.image(id)?;
-        let is_used = self.systems(&Ctx::service()).iter().any(|system| {
+        let service = Ctx::service();
+        let mut systems = self.inner.inventory.each_altered(&service);
+        let is_used = systems.any(|system| {
             let mut slots = system
                 .machine
                 .slots

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::app::HawkFish;
-use crate::backend::{BootOverride, Machine, Power, Setup, Step};
+use crate::backend::{BootOverride, Machine, Power, Setup, Step, Work};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, Invalid, Result};
@@ -144,10 +144,18 @@ impl HawkFish {
             )
             .await?;
         let handle = self.tasks().handle(&task.id);
-        let result = match self.step(system, Step::ForceOff).await {
-            Ok(()) => self.start_cold(&system.id).await,
-            Err(error) => Err(error),
+        let cycle = async {
+            self.step(system, Step::ForceOff).await?;
+            let host = self.host(&system.host)?;
+            let hindrance = host
+                .backend
+                .hindrance(system.machine.key, Work::PowerCycle);
+            if let Some(error) = hindrance.and_then(|hindrance| hindrance.fails) {
+                return Err(error);
+            }
+            self.start_cold(&system.id).await
         };
+        let result = cycle.await;
         handle.finish(result.clone()).await?;
         result
     }
@@ -239,12 +247,14 @@ impl HawkFish {
         }
         if let Some(lit) = indicator.filter(|lit| *lit != system.indicator) {
             let row = id.clone();
+            // With what the backend has changed just now.
+            let stored = self.system(ctx, id)?;
             let (hawkfish, now) = (self.clone(), self.clock().now());
             let stored = self
                 .store()
                 .write(move |tx: &mut Tx| {
                     Box::pin(async move {
-                        rows::put_indicator(tx, &row, lit).await?;
+                        rows::put_indicator(tx, &stored, lit).await?;
                         tx.happened(Subject::System(row.clone()), What::Changed.at(now));
                         tx.happened(Subject::Chassis(row.clone()), What::Changed.at(now));
                         tx.after_commit(move || {

@@ -10,8 +10,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::backend::{Boot, BootOverride, Machine, Power, Slot};
 use crate::db::{Later, Row, Tx, from_ms, to_ms};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{HostId, ProjectId, SystemId};
+use crate::inventory::System;
 
 /// What is stored of a system.
 #[derive(Clone, Debug)]
@@ -23,6 +24,20 @@ pub(crate) struct SystemRow {
     pub(crate) indicator: bool,
     pub(crate) machine: Machine,
     pub(crate) seen: Timestamp,
+}
+
+/// How a system runs of which nothing else is stored.
+pub(crate) struct StateRow {
+    pub(crate) id: SystemId,
+    state: State<'static>,
+    pub(crate) seen: Timestamp,
+}
+
+impl StateRow {
+    /// Says of a machine as it came how it runs.
+    pub(crate) fn put_into(self, machine: &mut Machine) {
+        self.state.put_into(machine);
+    }
 }
 
 /// What of a machine changes often: stored apart from the rest.
@@ -121,6 +136,44 @@ pub(crate) async fn load(conn: &mut SqliteConnection) -> Result<Vec<SystemRow>> 
         .collect()
 }
 
+/// How those systems run of which nothing else is stored, because their machines are made anew.
+pub(crate) async fn load_states(conn: &mut SqliteConnection) -> Result<Vec<StateRow>> {
+    let rows = sqlx::query(
+        "SELECT system, state, seen_ms FROM hf_system_states
+         WHERE NOT EXISTS (SELECT 1 FROM hf_systems WHERE id = system) ORDER BY system",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StateRow {
+                id: SystemId::parse(row.try_get("system")?)?,
+                state: serde_json::from_str(row.try_get("state")?)?,
+                seen: from_ms(row.try_get("seen_ms")?)?,
+            })
+        })
+        .collect()
+}
+
+/// Forgets how a system runs.
+pub(crate) async fn forget_state(tx: &mut Tx, id: &SystemId) -> Result<()> {
+    sqlx::query("DELETE FROM hf_system_states WHERE system = $1")
+        .bind(id.as_str())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// The systems of a host that are gone.
+pub(crate) async fn gone_ones(conn: &mut SqliteConnection, host: &HostId) -> Result<Vec<SystemId>> {
+    let ids: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM hf_systems WHERE present = 0 AND host = $1 ORDER BY id")
+            .bind(host.as_str())
+            .fetch_all(conn)
+            .await?;
+    ids.iter().map(|id| SystemId::parse(id)).collect()
+}
+
 /// Stores a machine as a whole. A system that is new goes to the project given; one that is known keeps its own.
 pub(crate) async fn put(
     tx: &mut Tx,
@@ -184,14 +237,29 @@ pub(crate) async fn gone(tx: &mut Tx, id: &SystemId) -> Result<()> {
     Ok(())
 }
 
-/// Stores whether the indicator is lit.
-pub(crate) async fn put_indicator(tx: &mut Tx, id: &SystemId, lit: bool) -> Result<()> {
-    sqlx::query("UPDATE hf_systems SET indicator = $2 WHERE id = $1")
-        .bind(id.as_str())
-        .bind(i64::from(lit))
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+/// Stores whether the indicator of a system is lit; and the system itself, where it is not stored yet.
+pub(crate) async fn put_indicator(tx: &mut Tx, system: &System, lit: bool) -> Result<()> {
+    let update = "UPDATE hf_systems SET indicator = $2 WHERE id = $1";
+    let id = &system.id;
+    for _ in 0..2 {
+        let done = sqlx::query(update)
+            .bind(id.as_str())
+            .bind(i64::from(lit))
+            .execute(tx.conn())
+            .await?;
+        if done.rows_affected() > 0 {
+            return Ok(());
+        }
+        let System {
+            host,
+            project,
+            machine,
+            seen,
+            ..
+        } = system;
+        put(tx, id, host, project, machine, *seen).await?;
+    }
+    Err(Error::internal("A system that was stored is not there."))
 }
 
 #[cfg(test)]
@@ -276,7 +344,7 @@ mod tests {
         let on = super::super::ResetType::On;
         hawkfish.reset(&ctx, &id, on).await.unwrap();
         let rows = async || {
-            let all = "SELECT group_concat(s.seen_ms || ' ' || s.machine) FROM hf_systems AS s";
+            let all = "SELECT coalesce(group_concat(s.seen_ms || ' ' || s.machine), '') FROM hf_systems AS s";
             let read = hawkfish.store().read(move |conn| {
                 Box::pin(
                     async move { Ok(sqlx::query_scalar::<_, String>(all).fetch_one(conn).await?) },
@@ -291,10 +359,15 @@ mod tests {
         // In memory, each read takes a turn of the writer.
         assert_eq!(hawkfish.store().commits() - before.0, 2);
         assert_eq!(rows().await, before.1);
-        let kept = hawkfish.store().read(|conn| Box::pin(load(conn)));
-        let kept = kept.await.unwrap();
-        let kept = kept.iter().find(|row| row.id == id).unwrap();
-        assert_eq!(kept.machine.last_reset, system.machine.last_reset);
+        // Of a machine that can be made anew, that is all there is.
+        assert_eq!(before.1, "");
+        let kept = hawkfish.store().read(|conn| Box::pin(load_states(conn)));
+        let kept = kept.await.unwrap().pop().unwrap();
+        assert_eq!(kept.id, id);
+        let mut machine = Machine::clone(&system.machine);
+        machine.last_reset = None;
+        kept.put_into(&mut machine);
+        assert_eq!(machine, *system.machine);
     }
 
     #[tokio::test]

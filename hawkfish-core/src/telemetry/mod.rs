@@ -20,12 +20,12 @@ use serde_json::{Value as Json, json};
 use crate::app::HawkFish;
 use crate::backend::{Place, Quantity, Sensor, Stats};
 use crate::clock::Clock;
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Scope};
 use crate::db::{Store, Tx, settings};
 use crate::due::{self, Due};
-use crate::error::{Error, ErrorKind, Invalid, Result};
+use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
 use crate::events::Subject;
-use crate::id::{ProjectId, ReportId};
+use crate::id::ReportId;
 use crate::inventory::System;
 use crate::logs::What;
 
@@ -117,6 +117,7 @@ fn defaults(now: Timestamp) -> Vec<Definition> {
             "Metrics": metrics.iter().map(|metric| json!({"MetricId": metric.as_str()})).collect::<Vec<_>>(),
         }),
         project: None,
+        face: None,
         made: now,
         generation: 1,
     };
@@ -279,7 +280,7 @@ impl Telemetry {
             ));
         }
         let taken: Vec<ReportId> = self.look(|all| all.keys().cloned().collect());
-        let (inner, project) = (self.0.clone(), ctx.project.clone());
+        let (inner, ctx) = (self.0.clone(), ctx.clone());
         let now = self.0.clock.now();
         self.0
             .store
@@ -296,7 +297,7 @@ impl Telemetry {
                         },
                     };
                     say(tx, &id, &What::Created.at(now));
-                    let definition = defined(id, new, project, now, 1);
+                    let definition = defined(id, new, &ctx, now, 1);
                     put(tx, &inner, definition, None).await
                 })
             })
@@ -306,7 +307,8 @@ impl Telemetry {
     /// Defines a report anew. What was reported so far stays.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` with a pointer into a `MetricReportDefinition`; `Internal` when the store fails.
+    /// `NotFound`; `Conflict::NotAllowed` for one that this face only shares; `Invalid` with a pointer into a `MetricReportDefinition`; `Internal` when
+    /// the store fails.
     pub async fn redefine(
         &self,
         ctx: &Ctx,
@@ -325,7 +327,12 @@ impl Telemetry {
             })
         });
         let generation = definition.generation + 1;
-        let definition = defined(id.clone(), new, definition.project.clone(), now, generation);
+        own(ctx, &definition)?;
+        let definition = Definition {
+            project: definition.project.clone(),
+            face: definition.face.clone(),
+            ..defined(id.clone(), new, ctx, now, generation)
+        };
         self.0
             .store
             .write(move |tx| {
@@ -339,10 +346,11 @@ impl Telemetry {
     /// Deletes a definition and its report.
     ///
     /// # Errors
-    /// `NotFound`; `Internal` when the store fails.
+    /// `NotFound`; `Conflict::NotAllowed` for one that this face only shares; `Internal` when the store fails.
     pub async fn delete(&self, ctx: &Ctx, id: &ReportId) -> Result<()> {
         let _gate = self.0.gate.lock().await;
         let entry = self.entry(ctx, id)?;
+        own(ctx, &entry.definition)?;
         let inner = self.0.clone();
         self.0
             .store
@@ -423,7 +431,32 @@ fn say(tx: &mut Tx, id: &ReportId, event: &crate::logs::Event) {
 }
 
 fn visible(ctx: &Ctx, definition: &Definition) -> bool {
-    ctx.project.is_none() || definition.project.is_none() || ctx.project == definition.project
+    let in_project =
+        ctx.project.is_none() || definition.project.is_none() || ctx.project == definition.project;
+    in_project && (ctx.made_here(definition.face.as_ref()) || is_for_all(definition))
+}
+
+/// Whether a definition of the fleet shows each face what is its own: it is made anew for whoever asks, and names no system.
+fn is_for_all(definition: &Definition) -> bool {
+    let words = definition.words.as_object();
+    definition.face.is_none()
+        && definition.when == When::OnRequest
+        && definition
+            .wanted
+            .iter()
+            .all(|wanted| wanted.systems == Set::All)
+        && words.is_some_and(|words| words.keys().all(|name| name == "Metrics"))
+}
+
+/// Whether the caller may change a definition that is there for it.
+fn own(ctx: &Ctx, definition: &Definition) -> Result<()> {
+    if ctx.made_here(definition.face.as_ref()) {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        Conflict::NotAllowed,
+        "The definition is shared by all systems; it is changed at the service of the fleet.",
+    ))
 }
 
 fn check(new: &NewDefinition) -> Result<()> {
@@ -467,7 +500,7 @@ fn check(new: &NewDefinition) -> Result<()> {
 fn defined(
     id: ReportId,
     new: NewDefinition,
-    project: Option<ProjectId>,
+    ctx: &Ctx,
     made: Timestamp,
     generation: u64,
 ) -> Definition {
@@ -481,7 +514,8 @@ fn defined(
         suppress_repeated: new.suppress_repeated,
         wanted: new.wanted,
         words: new.words,
-        project,
+        project: ctx.project.clone(),
+        face: ctx.face().cloned(),
         made,
         generation,
     }
@@ -572,9 +606,12 @@ impl HawkFish {
     fn collect(&self, ctx: &Ctx, definition: &Definition) -> Vec<Value> {
         let mut sees = ctx.clone();
         sees.project = ctx.project.clone().or_else(|| definition.project.clone());
+        if let (None, Some(face)) = (&sees.scope, &definition.face) {
+            sees.scope = Some(Arc::new(Scope::of(face.clone())));
+        }
         let mut values = Vec::new();
-        for system in self.systems(&sees) {
-            let id = system.id.as_str();
+        for system in self.inventory().ids(&sees) {
+            let id = system.as_str();
             let mut wanted = definition
                 .wanted
                 .iter()
@@ -583,6 +620,9 @@ impl HawkFish {
             if wanted.peek().is_none() {
                 continue;
             }
+            let Some(system) = self.inventory().peek(&sees, &system) else {
+                continue;
+            };
             let Some(stats) = self.stats(&system) else {
                 continue;
             };

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::app::HawkFish;
-use crate::backend::Power;
-use crate::ctx::Ctx;
+use crate::backend::{Power, Work};
+use crate::ctx::{Ctx, Scope};
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
 use crate::events::{Room, Subject, UpdateStep};
 use crate::id::{SystemId, TaskId};
@@ -211,6 +211,7 @@ impl HawkFish {
         let job: Job = serde_json::from_value(task.payload.clone())?;
         let mut ctx = Ctx::service();
         ctx.project.clone_from(&task.project);
+        ctx.scope = task.face.clone().map(|face| Arc::new(Scope::of(face)));
         self.start_update(ctx, task.id.clone(), job, None);
         Ok(())
     }
@@ -284,15 +285,24 @@ impl HawkFish {
         // What has that firmware already needs nothing but that nothing else is laid ready.
         let fresh = |target: &&Target| !self.has(&target.id, &found.version);
         let fresh: Vec<&Target> = found.systems.iter().filter(fresh).collect();
+        let mut going = None;
         for target in &found.systems {
             let is_fresh = fresh.iter().any(|other| other.id == target.id);
-            let _guard = self.lock(&target.id).await;
-            let system = self.system(&Ctx::service(), &target.id)?;
-            let host = self.host(&system.host)?;
             if is_fresh {
                 let step = UpdateStep::Transferring;
                 self.tell_step(target, &found, step).await?;
             }
+            let hindered = self
+                .hindered(handle, &mut going, &target.id, Work::TransferFirmware)
+                .await;
+            if let Err(error) = hindered {
+                let step = UpdateStep::TransferFailed;
+                self.tell_step(target, &found, step).await?;
+                return Err(error);
+            }
+            let _guard = self.lock(&target.id).await;
+            let system = self.system(&Ctx::service(), &target.id)?;
+            let host = self.host(&system.host)?;
             let laid = host
                 .backend
                 .lay_firmware(system.machine.key, &found.version);
@@ -318,7 +328,13 @@ impl HawkFish {
             if system.machine.power != Power::Off {
                 self.tell_step(target, &found, UpdateStep::Applying).await?;
                 let ctx = Ctx::service();
-                let reset = self.reset(&ctx, &target.id, ResetType::ForceRestart);
+                let hindered = self
+                    .hindered(handle, &mut going, &target.id, Work::ApplyFirmware)
+                    .await;
+                let reset = async {
+                    hindered?;
+                    self.reset(&ctx, &target.id, ResetType::ForceRestart).await
+                };
                 if let Err(error) = reset.await {
                     let step = UpdateStep::ApplyFailed;
                     self.tell_step(target, &found, step).await?;
@@ -337,11 +353,16 @@ impl HawkFish {
         if waiting {
             handle.progress(80, Some("The image waits for systems to be reset."));
         }
+        drop(going);
         let each = found.systems.iter().map(|target| async {
             // A system that goes away is not waited for.
             let gone = || self.system(&Ctx::service(), &target.id);
-            let is_over = || gone().is_err() || self.has(&target.id, &found.version);
-            self.inner.inventory.until(is_over).await;
+            let (hawkfish, id, version) = (self.clone(), target.id.clone(), found.version.clone());
+            let is_over = move || {
+                hawkfish.system(&Ctx::service(), &id).is_err() || hawkfish.has(&id, &version)
+            };
+            let mut going = None;
+            self.until_it_is(&mut going, is_over).await;
             let result = gone().map(drop);
             let is_fresh = fresh.iter().any(|other| other.id == target.id);
             match &result {
@@ -483,7 +504,7 @@ impl HawkFish {
             system.machine.identity.product.as_deref() == Some(firmware.target.as_str())
         };
         let systems: Vec<Arc<System>> = if job.systems.is_empty() {
-            let all = self.systems(ctx).into_iter();
+            let all = self.inner.inventory.each(ctx);
             all.filter(|s| s.can_update() && fits(s)).collect()
         } else {
             let named = job.systems.iter().map(|id| self.system(ctx, id));

@@ -65,7 +65,7 @@ pub(super) fn name(firmware: &Firmware) -> String {
 pub(super) fn all(rq: &Rq) -> BTreeMap<String, Arc<System>> {
     let mut kinds: Vec<Arc<System>> = Vec::new();
     let mut shapes = std::collections::BTreeSet::new();
-    for system in rq.hf.systems(&rq.ctx) {
+    for system in rq.hf.inventory().each_kind(&rq.ctx) {
         let settings = &system.machine.firmware.settings;
         let shape: Vec<_> = settings
             .iter()

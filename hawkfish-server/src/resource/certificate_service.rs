@@ -90,7 +90,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
 async fn locations(rq: &Rq) -> Result<Content, Problem> {
     let has_https = rq.service.reach().identity.is_some();
     let mut all = Vec::new();
-    for system in rq.hf.systems(&rq.ctx) {
+    for system in rq.hf.inventory().each(&rq.ctx) {
         if has_https {
             all.push(OdataId::new(https_uri(&system.id)));
         }

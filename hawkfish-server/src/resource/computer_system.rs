@@ -24,11 +24,11 @@ pub(crate) const COLLECTION: Resource = Resource {
     entity: "ComputerSystemCollection",
     get: Some(|rq| {
         Box::pin(async move {
-            let systems = rq.hf.systems(&rq.ctx);
+            let systems = rq.hf.inventory().ids(&rq.ctx);
             Ok(Content::collection(
                 rq,
                 "Systems",
-                systems.iter().map(|s| s.id.as_str()),
+                systems.iter().map(|id| id.as_str()),
             ))
         })
     }),

@@ -12,7 +12,7 @@
 //!   reached: an `Upstream` error.
 //! - A guest that is still booting heeds a request to shut down once it is up; the firmware heeds it at once.
 //! - A [`Change`] is told whenever something that a [`Machine`] shows has changed, by a verb or by time, from the first look at changes on; that look presents
-//!   the whole rack as it is by then.
+//!   the rack as it is by then: every machine that is not as it was made.
 //!
 //! What is not in here: faults and misbehaviour of BMCs, which belong to a simulated service, not to a machine.
 
@@ -23,11 +23,13 @@ mod identity;
 mod keys;
 mod knobs;
 mod machine;
+mod mould;
 mod parts;
 mod profile;
 mod script;
 mod stats;
 mod storage;
+mod trouble;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,11 +43,12 @@ pub use parts::{NicMake, Parts};
 pub use profile::{Disk, Guest, OnPanic, Profile};
 pub use script::{AfterInstall, Ending, GuestState, Install, Line, Phase};
 
-use self::machine::Event;
+pub use trouble::{Misboot, Misflash, Mishap, Mismount, Misstep, Trouble, Victim};
+
+use self::mould::Makes;
 use self::world::{SLOTS, World, timestamp};
 use super::{
-    Backend, Capabilities, Change, HostFacts, Insert, Machine, MachineKey, MediaKind, Medium,
-    NewDisk, Setup, Stats, Step,
+    Backend, Capabilities, Change, Hindrance, HostFacts, Insert, Machine, MachineKey, MediaKind, Medium, Mould, NewDisk, Setup, Stats, Step, Work,
 };
 use crate::clock::Clock;
 use crate::error::{Conflict, Error, Result};
@@ -80,6 +83,7 @@ impl Default for SimSettings {
 pub struct SimBackend {
     name: String,
     clock: Arc<dyn Clock>,
+    mould: Arc<Makes>,
     world: Mutex<World>,
     changed: Notify,
     /// How many look at changes without being woken.
@@ -95,16 +99,12 @@ impl SimBackend {
         } else {
             settings.profiles
         };
-        let world = World::new(
-            settings.seed,
-            &settings.name,
-            settings.systems,
-            profiles,
-            clock.now().as_millisecond(),
-        );
+        let mould = Makes::new(settings.seed, &settings.name, settings.systems, profiles);
+        let world = World::new(Arc::clone(&mould), clock.now().as_millisecond());
         Arc::new(Self {
             name: settings.name,
             clock,
+            mould,
             world: Mutex::new(world),
             changed: Notify::new(),
             attending: AtomicUsize::new(0),
@@ -146,6 +146,32 @@ impl SimBackend {
         self.with(|world| {
             let place = world.place(key)?;
             Ok(world.console_since(place, since))
+        })
+    }
+
+    /// Hands in who decides what goes wrong with these machines.
+    pub fn set_trouble(&self, trouble: Arc<dyn Trouble>) {
+        self.with(|world| world.troubles.who = Some(trouble));
+    }
+
+    /// Something happens to a machine by itself.
+    ///
+    /// # Errors
+    /// `NotFound` for a machine, a disk, a sensor or a fan that is not there; `Invalid` for a reading that is no number, or a network interface that is not there;
+    /// `Unavailable` while the rack is lost.
+    pub fn mishap(&self, key: MachineKey, mishap: Mishap) -> Result<()> {
+        self.with(|world| world.mishap(world.place(key)?, mishap))
+    }
+
+    /// Tells that the manager of a machine was restarted.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such machine, `Unavailable` while the rack is lost.
+    pub fn manager_restarted(&self, key: MachineKey) -> Result<()> {
+        self.with(|world| {
+            let place = world.place(key)?;
+            world.manager_restarted(place);
+            Ok(())
         })
     }
 
@@ -242,7 +268,7 @@ impl Backend for SimBackend {
             if let Some(conflict) = world.refusal(place, step) {
                 return Err(refused(conflict));
             }
-            world.event(place, Event::Step(step));
+            world.step(place, step);
             Ok(())
         })
     }
@@ -277,7 +303,9 @@ impl Backend for SimBackend {
                 };
                 config.set_medium(kind, Some(medium));
                 Ok(())
-            })
+            })?;
+            world.mounted(place, kind);
+            Ok(())
         })
     }
 
@@ -330,6 +358,13 @@ impl Backend for SimBackend {
         })
     }
 
+    fn hindrance(&self, key: MachineKey, work: Work) -> Option<Hindrance> {
+        self.with(|world| {
+            let place = world.place(key).ok()?;
+            world.trouble(place, |who, of| who.hindrance(of, work))
+        })
+    }
+
     async fn console_log(&self, key: MachineKey) -> Result<Vec<u8>> {
         self.with(|world| {
             let place = world.place(key)?;
@@ -378,6 +413,17 @@ impl Backend for SimBackend {
 
     fn advance(&self) {
         self.with(|_| ());
+    }
+
+    fn mould(&self) -> Option<Arc<dyn Mould>> {
+        Some(Arc::clone(&self.mould) as Arc<dyn Mould>)
+    }
+
+    async fn altered(&self) -> Result<Vec<MachineKey>> {
+        self.with(|world| {
+            world.reach()?;
+            Ok(world.altered())
+        })
     }
 
     fn restore(&self, seen: &[Machine]) {

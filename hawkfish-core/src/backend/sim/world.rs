@@ -8,21 +8,16 @@ use jiff::Timestamp;
 
 use super::boot::Config;
 use super::console::{Console, Speaker, What};
-use super::hardware::Kit;
-use super::identity::Identity;
-use super::knobs;
 use super::machine::{Action, Event, Life, Millis, Moment};
+use super::mould::Makes;
 use super::profile::{Guest, Profile};
 use super::script::GuestState;
 use super::stats::{self, Measured};
-use super::storage;
+use super::trouble::{Misboot, Troubles};
 use crate::backend::{
-    self, Cause, Change, Firmware, HostFacts, Machine, MachineKey, MediaKind, Processors, Slot,
-    Stats, Step,
+    self, Cause, Change, HostFacts, MOST_CHANGES, Machine, MachineKey, MediaKind, Stats, Step,
 };
-use crate::entropy::{Entropy as _, SeededEntropy};
 use crate::error::{Conflict, Error, Result};
-use crate::id::SlotId;
 
 /// A machine: what cannot be worked out anew.
 #[derive(Debug)]
@@ -38,70 +33,69 @@ struct Sim {
 
 #[derive(Debug)]
 pub(super) struct World {
-    identity: Identity,
-    profiles: Vec<Arc<Profile>>,
-    /// What machines of a profile have in common, by its place.
-    kits: Vec<Kit>,
-    /// Firmware settings as delivered, likewise.
-    delivered: Vec<Arc<Firmware>>,
+    /// What its machines are made from.
+    mould: Arc<Makes>,
     /// By key.
     sims: Vec<Sim>,
     /// Places in `sims`, by number.
     places: Vec<u32>,
+    /// Machines that need not be as they were made, by their places.
+    altered: BTreeSet<u32>,
     agenda: BTreeSet<(Millis, u32)>,
     now: Millis,
-    changes: VecDeque<Change>,
+    changes: VecDeque<News>,
+    /// What goes wrong with machines.
+    pub(super) troubles: Troubles,
     /// Whether the rack has presented itself since it could last be reached.
     presented: bool,
     lost: bool,
 }
 
+/// Something to be told.
+#[derive(Debug)]
+enum News {
+    Ready(Change),
+    /// A machine as it was: what cannot be worked out anew. A whole fleet may change at one moment.
+    Later {
+        place: u32,
+        life: Life,
+        config: Box<Config>,
+        cause: Cause,
+    },
+}
+
+/// How many changes of machines are kept ready: the last of these is what a verb has done.
+const READY: usize = 64;
+
 /// The slots of every machine.
 pub(super) const SLOTS: [(&str, MediaKind); 2] = [("Cd", MediaKind::Cd), ("Usb", MediaKind::Usb)];
 
 impl World {
-    pub(super) fn new(
-        seed: u64,
-        name: &str,
-        systems: usize,
-        profiles: Vec<Arc<Profile>>,
-        now: Millis,
-    ) -> Self {
-        let keys = SeededEntropy::new(seed, &format!("sim/{name}/uuid"));
-        let count = u32::try_from(systems).expect("fewer than 2^32 machines");
-        let mut sims: Vec<Sim> = (0..count)
-            .map(|number| Sim {
-                key: MachineKey(keys.uuid()),
+    pub(super) fn new(mould: Arc<Makes>, now: Millis) -> Self {
+        let sims: Vec<Sim> = mould
+            .machines()
+            .map(|(key, number)| Sim {
+                key,
                 number,
                 life: Life::default(),
-                config: Config::new(&profiles[number as usize % profiles.len()]),
+                config: Config::new(mould.profile(number)),
                 console: Console::default(),
                 guest: None,
             })
             .collect();
-        sims.sort_unstable_by_key(|sim| sim.key);
-        let mut places = vec![0; systems];
+        let mut places = vec![0; sims.len()];
         for (place, sim) in (0..).zip(&sims) {
             places[sim.number as usize] = place;
         }
         Self {
-            identity: Identity::new(seed, name),
-            delivered: profiles
-                .iter()
-                .map(|profile| {
-                    Arc::new(Firmware {
-                        keys: knobs::keys(profile).map(Arc::new),
-                        ..Config::new(profile).settings(profile)
-                    })
-                })
-                .collect(),
-            kits: profiles.iter().map(|profile| Kit::of(profile)).collect(),
-            profiles,
+            mould,
             sims,
             places,
+            altered: BTreeSet::new(),
             agenda: BTreeSet::new(),
             now,
             changes: VecDeque::new(),
+            troubles: Troubles::default(),
             presented: false,
             lost: false,
         }
@@ -113,11 +107,7 @@ impl World {
     }
 
     fn profile(&self, sim: &Sim) -> &Arc<Profile> {
-        &self.profiles[sim.number as usize % self.profiles.len()]
-    }
-
-    fn kit(&self, sim: &Sim) -> &Kit {
-        &self.kits[sim.number as usize % self.kits.len()]
+        self.mould.profile(sim.number)
     }
 
     /// Where the machine is in this world, if the world can be reached and knows it.
@@ -163,6 +153,7 @@ impl World {
         let before = sim.config.clone();
         change(&mut sim.config, &profile, sim.life.is_cold())?;
         if sim.config != before {
+            self.altered.insert(place as u32);
             self.tell(place, Cause::Changed);
         }
         Ok(())
@@ -170,16 +161,20 @@ impl World {
 
     /// When something happens by itself.
     pub(super) fn next_due(&self) -> Option<Millis> {
-        self.agenda.first().map(|(due, _)| *due)
+        let by_itself = self.agenda.first().map(|(due, _)| *due);
+        by_itself.into_iter().chain(self.troubles.next_due()).min()
     }
 
     /// Lets everything happen until `now`. Time never goes back here, whatever the clock does.
     pub(super) fn catch_up(&mut self, now: Millis) {
-        while let Some(&(due, place)) = self.agenda.first()
+        while let Some(due) = self.next_due()
             && due <= now
         {
             self.now = self.now.max(due);
-            self.event(place as usize, Event::Due);
+            match self.agenda.first() {
+                Some(&(first, place)) if first == due => self.event(place as usize, Event::Due),
+                _ => self.do_deed(),
+            }
         }
         self.now = self.now.max(now);
     }
@@ -207,6 +202,7 @@ impl World {
     pub(super) fn event(&mut self, place: usize, event: Event) {
         self.let_speak(place);
         let now = self.now;
+        self.altered.insert(place as u32);
         let profile = Arc::clone(self.profile(&self.sims[place]));
         let sim = &mut self.sims[place];
         let own_guest = sim.guest.clone();
@@ -216,28 +212,33 @@ impl World {
         let (life, actions) = sim.life.event(event, &moment);
         sim.life = life;
         for action in actions {
+            if matches!(action, Action::LostMemory | Action::Say(What::Reset)) {
+                self.take_firmware(place, &profile);
+            }
             let sim = &mut self.sims[place];
             match action {
                 Action::ClearConsole => sim.console.clear(now),
                 Action::Say(what) => {
-                    if matches!(what, What::Reset) {
-                        sim.config.take_firmware();
-                    }
                     if !what.is_of_firmware() || sim.config.firmware_speaks(&profile) {
                         sim.console.say(now, sim.config.mode, what);
                     }
                 }
-                Action::LostMemory => {
-                    sim.config.settle();
-                    sim.config.take_firmware();
-                }
+                Action::LostMemory => sim.config.settle(),
                 Action::Installed { ejects } => sim.config.installed(ejects),
                 Action::ChooseBoot => choose = true,
                 Action::Changed(cause) => self.tell(place, cause),
             }
         }
         if choose {
+            let misboot = match self.sims[place].config.over {
+                Some(_) => self.trouble(place, |who, of| who.boot(of)),
+                None => None,
+            };
             let sim = &mut self.sims[place];
+            let over = sim.config.over;
+            if misboot == Some(Misboot::OverrideIgnored) {
+                sim.config.over = None;
+            }
             let (config, console) = (&mut sim.config, &mut sim.console);
             let mode = config.mode;
             let is_heard = config.firmware_speaks(&profile);
@@ -249,7 +250,9 @@ impl World {
                 }
             });
             let tries_again = config.tries_again(&profile).filter(|_| !in_setup);
-            let used_override = config.over.is_some_and(|over| over.once);
+            config.over = over;
+            let used_override = over.is_some_and(|over| over.once)
+                && misboot != Some(Misboot::OverrideStays);
             if used_override {
                 config.over = None;
             }
@@ -267,24 +270,37 @@ impl World {
         }
     }
 
-    fn tell(&mut self, place: usize, cause: Cause) {
+    pub(super) fn tell(&mut self, place: usize, cause: Cause) {
         // Whoever has not yet listened hears first how everything is by then, this included.
         if self.lost || !self.presented {
             return;
         }
-        let machine = Arc::new(self.machine(place));
-        self.changes.push_back(Change::Machine { machine, cause });
+        self.push(place, cause);
     }
 
+    fn push(&mut self, place: usize, cause: Cause) {
+        let news = if self.changes.len() < READY {
+            let machine = Arc::new(self.machine(place));
+            News::Ready(Change::Machine { machine, cause })
+        } else {
+            let sim = &self.sims[place];
+            News::Later {
+                place: place as u32,
+                life: sim.life,
+                config: Box::new(sim.config.clone()),
+                cause,
+            }
+        };
+        self.changes.push_back(news);
+    }
+
+    /// Tells that the rack is there, and of every machine that is not as it was made.
     fn present(&mut self) {
         self.presented = true;
-        self.changes.push_back(Change::Connected);
-        for place in 0..self.sims.len() {
-            let machine = Arc::new(self.machine(place));
-            self.changes.push_back(Change::Machine {
-                machine,
-                cause: Cause::Seen,
-            });
+        self.changes.push_back(News::Ready(Change::Connected));
+        let altered: Vec<u32> = self.altered.iter().copied().collect();
+        for place in altered {
+            self.push(place as usize, Cause::Seen);
         }
     }
 
@@ -296,7 +312,32 @@ impl World {
         if !self.presented && !self.lost {
             self.present();
         }
-        std::mem::take(&mut self.changes).into()
+        let count = self.changes.len().min(MOST_CHANGES);
+        let taken: Vec<News> = self.changes.drain(..count).collect();
+        let told = taken.into_iter().map(|news| match news {
+            News::Ready(change) => change,
+            News::Later {
+                place,
+                life,
+                config,
+                cause,
+            } => {
+                let sim = &self.sims[place as usize];
+                let mut machine = self.mould.shown(sim.key, sim.number, &life, &config);
+                self.afflict(place as usize, &mut machine);
+                Change::Machine {
+                    machine: Arc::new(machine),
+                    cause,
+                }
+            }
+        });
+        told.collect()
+    }
+
+    /// The machines that need not be as they were made, in order.
+    pub(super) fn altered(&self) -> Vec<MachineKey> {
+        let places = self.altered.iter();
+        places.map(|place| self.sims[*place as usize].key).collect()
     }
 
     pub(super) fn machines(&self) -> Vec<Machine> {
@@ -308,7 +349,9 @@ impl World {
     /// The machine as it is, which may just have been told: every change of it is.
     pub(super) fn shown(&self, place: usize) -> Machine {
         match self.changes.back() {
-            Some(Change::Machine { machine, .. }) if machine.key == self.sims[place].key => {
+            Some(News::Ready(Change::Machine { machine, .. }))
+                if machine.key == self.sims[place].key =>
+            {
                 Machine::clone(machine)
             }
             _ => self.machine(place),
@@ -317,87 +360,72 @@ impl World {
 
     pub(super) fn machine(&self, place: usize) -> Machine {
         let sim = &self.sims[place];
-        let profile = self.profile(sim);
-        let asset_tag = match sim.config.asset_tag() {
-            Some("") => None,
-            Some(tag) => Some(tag.to_owned()),
-            None => Some(self.identity.asset_tag(sim.number)),
+        let mut machine = self
+            .mould
+            .shown(sim.key, sim.number, &sim.life, &sim.config);
+        self.afflict(place, &mut machine);
+        machine
+    }
+
+    /// Key and name of a machine.
+    pub(super) fn named(&self, place: usize) -> (MachineKey, String) {
+        let sim = &self.sims[place];
+        (sim.key, self.mould.identity.name(sim.number))
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        self.now
+    }
+
+    pub(super) fn power(&self, place: usize) -> backend::Power {
+        self.sims[place].life.power()
+    }
+
+    pub(super) fn note_altered(&mut self, place: usize) {
+        self.altered.insert(place as u32);
+    }
+
+    /// Has a machine not see the medium in a slot that shows it.
+    pub(super) fn hide_medium(&mut self, place: usize, kind: MediaKind) {
+        self.sims[place].config.hide_medium(kind);
+    }
+
+    /// Puts a firmware to use, whatever was laid ready.
+    pub(super) fn set_firmware(&mut self, place: usize, version: &str) {
+        let profile = Arc::clone(self.profile(&self.sims[place]));
+        self.note_altered(place);
+        self.sims[place].config.lay_firmware(&profile, version, true);
+    }
+
+    /// The machine is reset: what was laid ready is in use, if nothing goes wrong with that.
+    fn take_firmware(&mut self, place: usize, profile: &Profile) {
+        let config = &self.sims[place].config;
+        let Some(new) = config.next_firmware().map(str::to_owned) else {
+            return;
         };
-        Machine {
-            key: sim.key,
-            name: self.identity.name(sim.number),
-            title: None,
-            description: None,
-            power: sim.life.power(),
-            crashed: sim.life.crashed,
-            last_reset: sim.life.last_reset.map(timestamp),
-            processors: Processors {
-                sockets: profile.sockets,
-                cores: profile.cores,
-                threads: profile.threads,
-                online: sim.config.processors(profile),
-                model: Some(profile.processor_model.clone()),
-                manufacturer: Some(profile.parts.processor_manufacturer.clone()),
-                max_mhz: Some(profile.parts.processor_mhz),
-                arch: profile.arch.clone(),
-            },
-            memory_kib: profile.memory_kib,
-            identity: backend::Identity {
-                manufacturer: Some(profile.manufacturer.clone()),
-                product: Some(profile.product.clone()),
-                version: Some(profile.version.clone()),
-                serial: Some(self.identity.serial(sim.number)),
-                sku: Some(profile.sku.clone()),
-                family: Some(profile.family.clone()),
-                asset_tag,
-                bios_version: Some(sim.config.firmware(profile).to_owned()),
-            },
-            boot: sim
-                .config
-                .boot(profile, &|nic| self.identity.mac(sim.number, nic)),
-            slots: SLOTS
-                .into_iter()
-                .map(|(id, kind)| Slot {
-                    id: SlotId::parse(id).expect("an identifier"),
-                    kind,
-                    medium: sim.config.medium(kind).cloned(),
-                })
-                .collect(),
-            autostart: sim.config.autostart,
-            hardware: Arc::new(self.kit(sim).hardware(
-                profile,
-                |nic| self.identity.mac(sim.number, nic),
-                sim.config.unplugged(),
-            )),
-            storage: Arc::new(storage::of(
-                profile,
-                &self.identity.serial(sim.number),
-                sim.config.made(),
-            )),
-            firmware: if sim.config.is_as_delivered(profile) {
-                Arc::clone(&self.delivered[sim.number as usize % self.delivered.len()])
-            } else {
-                let delivered = &self.delivered[sim.number as usize % self.delivered.len()];
-                Arc::new(Firmware {
-                    keys: delivered.keys.clone(),
-                    ..sim.config.settings(profile)
-                })
-            },
+        let old = config.firmware(profile).to_owned();
+        let flashes = self.flashes(place, &old, &new);
+        let config = &mut self.sims[place].config;
+        match flashes {
+            true => drop(config.take_firmware()),
+            false => config.drop_firmware(),
         }
     }
 
     pub(super) fn stats(&self, place: usize) -> Stats {
         let sim = &self.sims[place];
         let profile = self.profile(sim);
-        stats::of(&Measured {
+        let mut stats = stats::of(&Measured {
             key: sim.key,
             number: sim.number,
             life: &sim.life,
             profile,
             guest: sim.guest.as_deref().unwrap_or(&profile.guest),
-            identity: &self.identity,
+            identity: &self.mould.identity,
             now: self.now,
-        })
+        });
+        self.afflict_stats(place, &mut stats);
+        stats
     }
 
     /// What was said from the number `since` on, and the number that comes next.
@@ -405,11 +433,11 @@ impl World {
         self.let_speak(place);
         let sim = &self.sims[place];
         let speaker = Speaker {
-            name: &self.identity.name(sim.number),
-            serial: &self.identity.serial(sim.number),
+            name: &self.mould.identity.name(sim.number),
+            serial: &self.mould.identity.serial(sim.number),
             profile: self.profile(sim),
             firmware: sim.config.firmware(self.profile(sim)),
-            mac: &|nic| self.identity.mac(sim.number, nic),
+            mac: &|nic| self.mould.identity.mac(sim.number, nic),
         };
         (sim.console.text(&speaker, since), sim.console.next())
     }
@@ -417,10 +445,10 @@ impl World {
     pub(super) fn host(&self, name: &str) -> HostFacts {
         let mut cpus = 0_u32;
         let mut memory_kib = 0;
-        for sim in &self.sims {
-            let profile = self.profile(sim);
-            cpus = cpus.saturating_add(profile.sockets * profile.cores * profile.threads);
-            memory_kib += profile.memory_kib;
+        for (profile, count) in self.mould.counts() {
+            let each = profile.sockets * profile.cores * profile.threads;
+            cpus = cpus.saturating_add(each.saturating_mul(count));
+            memory_kib += profile.memory_kib * u64::from(count);
         }
         HostFacts {
             name: name.to_owned(),
@@ -428,7 +456,7 @@ impl World {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cpus,
             memory_kib,
-            arch: self.profiles[0].arch.clone(),
+            arch: self.mould.profile(0).arch.clone(),
         }
     }
 
@@ -436,7 +464,7 @@ impl World {
         if !self.lost {
             self.lost = true;
             self.presented = false;
-            self.changes.push_back(Change::Lost(reason));
+            self.changes.push_back(News::Ready(Change::Lost(reason)));
         }
     }
 
@@ -450,8 +478,9 @@ impl World {
             return;
         };
         let now = self.now;
+        self.altered.insert(place as u32);
         let profile = Arc::clone(self.profile(&self.sims[place]));
-        let asset_tag = self.identity.asset_tag(self.sims[place].number);
+        let asset_tag = self.mould.identity.asset_tag(self.sims[place].number);
         let sim = &mut self.sims[place];
         let due_before = sim.life.due();
         sim.config = Config::restored(seen, &profile, &asset_tag);
@@ -499,7 +528,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_nobody_touched_takes_less_than_256_bytes() {
-        let world = World::new(1, "sim", 1000, Profile::all(), 0);
+        let world = World::new(Makes::new(1, "sim", 1000, Profile::all()), 0);
         let shared = size_of::<World>();
         let each = size_of::<Sim>() + size_of::<u32>();
         assert!(each < 256, "{each} bytes for each, {shared} for all");

@@ -326,7 +326,10 @@ pub(crate) async fn a_host_that_does_not_answer_is_unavailable(fixture: &dyn Fix
         let connected = told
             .iter()
             .position(|change| matches!(change, Change::Connected));
-        connected.is_some_and(|at| last_power(&told[at..]) == Some(Power::Off))
+        // One that is as its mould makes it is not told of.
+        let made = backend.mould().and_then(|mould| mould.make(key));
+        let power = |at: usize| last_power(&told[at..]).or(made.map(|made| made.power));
+        connected.is_some_and(|at| power(at) == Some(Power::Off))
     };
     told_until(
         &subject,
