@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Invalid, Result};
-use crate::id::{AccountId, ProjectId, RequestId, RoleId, SessionId};
+use crate::id::{AccountId, ProjectId, RequestId, RoleId, SessionId, SystemId};
 
 /// A privilege of DSP0266, "Redfish service operation-to-privilege mapping".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +92,26 @@ pub enum Actor {
     },
 }
 
+/// The face of one system: who asks through it sees that system, what belongs to it, and what all systems share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The system.
+    pub system: SystemId,
+    /// What stands in front of the paths of URIs there, such as `/bmc/sim-00001`; empty where nothing does.
+    pub prefix: Arc<str>,
+}
+
+impl Scope {
+    /// The face of a system, with nothing in front of its paths.
+    #[must_use]
+    pub fn of(system: SystemId) -> Self {
+        Self {
+            system,
+            prefix: Arc::from(""),
+        }
+    }
+}
+
 /// Who asks, with which rights, in which project, from where, as which request.
 #[derive(Clone, Debug)]
 pub struct Ctx {
@@ -101,6 +121,8 @@ pub struct Ctx {
     pub privileges: Arc<BTreeSet<Privilege>>,
     /// The project within which the actor is confined; `None` sees all.
     pub project: Option<ProjectId>,
+    /// The face through which the actor asks, which confines it to one system; `None` is that of the fleet, which shows all.
+    pub scope: Option<Arc<Scope>>,
     /// The address the request came from, where there is one.
     pub address: Option<IpAddr>,
     /// The request.
@@ -115,6 +137,7 @@ impl Ctx {
             actor: Actor::Service,
             privileges: Arc::new(Privilege::ALL.into_iter().collect()),
             project: None,
+            scope: None,
             address: None,
             request: RequestId::parse("service").expect("a constant identifier"),
         }
@@ -127,9 +150,28 @@ impl Ctx {
             actor: Actor::Anonymous,
             privileges: Arc::default(),
             project: None,
+            scope: None,
             address,
             request,
         }
+    }
+
+    /// The system to whose face the actor is confined.
+    #[must_use]
+    pub fn face(&self) -> Option<&SystemId> {
+        self.scope.as_ref().map(|scope| &scope.system)
+    }
+
+    /// Whether a system is there for the actor, as far as the face goes.
+    #[must_use]
+    pub fn faces(&self, system: &SystemId) -> bool {
+        self.face().is_none_or(|face| face == system)
+    }
+
+    /// Whether what was made through `face` is there for the actor: at the fleet's face all is, at another what was made through that one.
+    #[must_use]
+    pub fn made_here(&self, face: Option<&SystemId>) -> bool {
+        self.scope.is_none() || self.face() == face
     }
 
     /// Whether the actor holds `privilege`.

@@ -33,6 +33,7 @@ list! {
     210 "0210_subscriptions",
     220 "0220_subtasks",
     230 "0230_later",
+    240 "0240_faces",
 }
 
 pub(super) fn migrator(all: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::id::SystemId;
 use crate::tasks::Severity;
 
 /// An event that says nothing but that events arrive. Whoever asks for one may say all of it; what is left out is found as for any other event.
@@ -13,6 +14,9 @@ pub struct TestEvent {
     /// `Registry.Major.Minor.Key`; a plain test where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
+    /// The system through whose face it was asked for: who listens at another face does not hear of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face: Option<SystemId>,
     /// The text; that of the registry where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

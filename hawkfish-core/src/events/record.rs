@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::Happened;
+use crate::ctx::Scope;
 
 /// In what form something is told.
 #[derive(
@@ -46,4 +47,9 @@ pub trait Telling: Send + Sync + fmt::Debug {
     /// The body that carries records to one destination. `id` is the body's id; `context` is what the destination asked to be called.
     /// All records are of one format; of reports there is one.
     fn body(&self, id: &str, context: Option<&str>, records: &[&Record]) -> Bytes;
+
+    /// A body as a client hears it who listens through a face: with the URIs of that.
+    fn through(&self, _scope: &Scope, body: Bytes) -> Bytes {
+        body
+    }
 }

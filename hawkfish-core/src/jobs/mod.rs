@@ -414,7 +414,7 @@ impl Jobs {
 }
 
 fn visible(ctx: &Ctx, job: &Job) -> bool {
-    ctx.project.is_none() || ctx.project == job.project
+    (ctx.project.is_none() || ctx.project == job.project) && ctx.faces(job.work.system())
 }
 
 impl JobNews {
@@ -582,6 +582,7 @@ impl HawkFish {
                     },
                     privileges: self.accounts().privileges(&account),
                     project: None,
+                    scope: None,
                     address: None,
                     request: RequestId::parse(&format!("job-{}", job.id))?,
                 }

@@ -20,9 +20,17 @@ pub enum LogId {
     System(SystemId),
     /// Who changed what through the service, and who came in. There is one, as there is one set of accounts.
     Audit,
+    /// The same of what was asked for through the face of a system.
+    Face(SystemId),
 }
 
 impl LogId {
+    /// The audit log of the face of a system, or of the fleet's.
+    #[must_use]
+    pub fn audit(face: Option<&SystemId>) -> Self {
+        face.cloned().map_or(Self::Audit, Self::Face)
+    }
+
     /// Its name in the store.
     pub(crate) fn key(&self) -> String {
         self.to_string()
@@ -30,9 +38,10 @@ impl LogId {
 
     /// The log of that name in the store.
     pub(crate) fn from_key(key: &str) -> Option<Self> {
-        match key.strip_prefix("system:") {
-            Some(system) => SystemId::parse(system).ok().map(Self::System),
-            None => (key == "audit").then_some(Self::Audit),
+        match key.split_once(':') {
+            Some(("system", system)) => SystemId::parse(system).ok().map(Self::System),
+            Some(("face", system)) => SystemId::parse(system).ok().map(Self::Face),
+            _ => (key == "audit").then_some(Self::Audit),
         }
     }
 }
@@ -42,6 +51,7 @@ impl fmt::Display for LogId {
         match self {
             Self::System(system) => write!(f, "system:{system}"),
             Self::Audit => f.write_str("audit"),
+            Self::Face(system) => write!(f, "face:{system}"),
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::events::Subject;
 /// What the operator says about logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSettings {
-    /// Most entries of the log of a system.
+    /// Most entries of the log of a system, and of the audit log of its face.
     pub most_system: usize,
     /// Most entries of the audit log.
     pub most_audit: usize,
@@ -51,7 +51,7 @@ impl Default for LogSettings {
 impl LogSettings {
     fn most(&self, log: &LogId) -> usize {
         match log {
-            LogId::System(_) => self.most_system,
+            LogId::System(_) | LogId::Face(_) => self.most_system,
             LogId::Audit => self.most_audit,
         }
     }
@@ -138,7 +138,7 @@ fn stream(later: &mut Later, log: &LogId, event: &Event, number: Option<u64>) {
                 system: system.clone(),
                 slot: slot.clone(),
             },
-            LogId::Audit => Subject::Service,
+            LogId::Audit | LogId::Face(_) => Subject::Service,
         },
         (_, What::AccountLocked { account, .. }) => Subject::Account(account.clone()),
         (_, What::LoginRefused { account }) => match account {
@@ -146,7 +146,7 @@ fn stream(later: &mut Later, log: &LogId, event: &Event, number: Option<u64>) {
             None => Subject::Service,
         },
         (LogId::System(system), _) => Subject::System(system.clone()),
-        (LogId::Audit, _) => Subject::Service,
+        (LogId::Audit | LogId::Face(_), _) => Subject::Service,
     };
     match number {
         Some(number) => later.happened_and_logged(about, event.clone(), (log.clone(), number)),
@@ -289,7 +289,7 @@ impl Logs {
             },
             by: Client::of(ctx),
         };
-        tell_soon(&self.store, &LogId::Audit, event);
+        tell_soon(&self.store, &LogId::audit(ctx.face()), event);
     }
 }
 

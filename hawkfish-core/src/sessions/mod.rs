@@ -26,7 +26,7 @@ use crate::due::{self, Due};
 use crate::entropy::Entropy;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
 use crate::events::{Room, Subject};
-use crate::id::{AccountId, SessionId};
+use crate::id::{AccountId, SessionId, SystemId};
 use crate::logs::{self, Client, Event, LogId, What};
 
 pub(crate) use view::View;
@@ -61,6 +61,8 @@ pub struct Session {
     pub created: Timestamp,
     /// Where the request that made it came from.
     pub address: Option<IpAddr>,
+    /// The system through whose face it was made: it counts there and nowhere else. `None` is the face of the fleet.
+    pub face: Option<SystemId>,
     /// Grows with every change of any fact here.
     pub generation: u64,
 }
@@ -131,7 +133,7 @@ struct Inner {
 }
 
 impl Sessions {
-    /// The sessions of a store, at most `limit` at a time. There is to be one of these for each [`Accounts`].
+    /// The sessions of a store, at most `limit` at a time at each face. There is to be one of these for each [`Accounts`].
     ///
     /// # Errors
     /// `Internal` when the store fails.
@@ -169,7 +171,7 @@ impl Sessions {
     /// the service is off; `Internal` when the store fails.
     pub async fn login(
         &self,
-        _ctx: &Ctx,
+        ctx: &Ctx,
         user: &str,
         password: &str,
         address: Option<IpAddr>,
@@ -196,7 +198,10 @@ impl Sessions {
                 "The account's role does not let it log in.",
             ));
         }
-        if self.0.view.all().len() >= self.0.limit {
+        let face = ctx.face().cloned();
+        let all = self.0.view.all();
+        let here = all.iter().filter(|live| live.session.face == face).count();
+        if here >= self.0.limit {
             // Those that have timed out hold no place.
             self.sweep().await?;
         }
@@ -212,7 +217,7 @@ impl Sessions {
             .write(move |tx| {
                 Box::pin(async move {
                     crate::accounts::unchanged(tx.conn(), &account).await?;
-                    if rows::count(tx.conn()).await? >= limit {
+                    if rows::count_at(tx.conn(), face.as_ref()).await? >= limit {
                         return Err(Error::new(
                             ErrorKind::SessionLimit,
                             format!(
@@ -226,6 +231,7 @@ impl Sessions {
                         user: account.name.clone(),
                         created: now,
                         address,
+                        face,
                         generation: 1,
                     };
                     rows::insert(tx, &session, &digest).await?;
@@ -239,7 +245,8 @@ impl Sessions {
                             address,
                         }),
                     };
-                    logs::tell(tx, &LogId::Audit, event).await?;
+                    let log = LogId::audit(session.face.as_ref());
+                    logs::tell(tx, &log, event).await?;
                     let about = Subject::Session(session.id.clone());
                     tx.happened(about, What::Created.at(now));
                     due::put_if_absent(tx, sweep_at, DUE_SWEEP, EVERYONE, &Value::Null).await?;
@@ -257,15 +264,15 @@ impl Sessions {
         Ok((session, token))
     }
 
-    /// Whose token this is, and what they may do. Using a session keeps it alive. From memory.
+    /// Whose token this is, and what they may do, at the face through which the session was made. Using a session keeps it alive. From memory.
     #[must_use]
-    pub fn by_token(&self, token: &str) -> Option<Held> {
+    pub fn by_token(&self, ctx: &Ctx, token: &str) -> Option<Held> {
         let policy = self.policy();
         let live = self
             .0
             .view
             .by_token(&digest(token))
-            .filter(|_| policy.enabled)?;
+            .filter(|live| policy.enabled && live.session.face.as_ref() == ctx.face())?;
         let now_ms = db::to_ms(self.0.clock.now());
         if expired(&live, policy, now_ms) {
             return None;
@@ -281,13 +288,14 @@ impl Sessions {
         Some((live.session.clone(), account, privileges))
     }
 
-    /// All sessions that have not timed out, the oldest first.
+    /// All sessions that have not timed out, the oldest first: at the face of a system those that were made there.
     #[must_use]
-    pub fn list(&self) -> Vec<Arc<Session>> {
+    pub fn list(&self, ctx: &Ctx) -> Vec<Arc<Session>> {
         let (policy, now_ms) = (self.policy(), db::to_ms(self.0.clock.now()));
         let all = self.0.view.all();
         all.iter()
             .filter(|live| !expired(live, policy, now_ms))
+            .filter(|live| ctx.made_here(live.session.face.as_ref()))
             .map(|live| live.session.clone())
             .collect()
     }
@@ -295,14 +303,15 @@ impl Sessions {
     /// A session.
     ///
     /// # Errors
-    /// `NotFound`, also once it has timed out.
-    pub fn get(&self, id: &SessionId) -> Result<Arc<Session>> {
+    /// `NotFound`, also once it has timed out, and at another face than its own or the fleet's.
+    pub fn get(&self, ctx: &Ctx, id: &SessionId) -> Result<Arc<Session>> {
         let (policy, now_ms) = (self.policy(), db::to_ms(self.0.clock.now()));
         let live = self
             .0
             .view
             .by_number(number(id)?)
-            .filter(|live| !expired(live, policy, now_ms));
+            .filter(|live| !expired(live, policy, now_ms))
+            .filter(|live| ctx.made_here(live.session.face.as_ref()));
         live.map(|live| live.session.clone())
             .ok_or_else(|| missing(id))
     }
@@ -312,7 +321,7 @@ impl Sessions {
     /// # Errors
     /// `NotFound`; `Internal` when the store fails.
     pub async fn delete(&self, ctx: &Ctx, id: &SessionId) -> Result<()> {
-        self.get(id)?;
+        self.get(ctx, id)?;
         let (view, gone, now) = (self.0.view.clone(), id.clone(), self.0.clock.now());
         self.0
             .store
@@ -409,7 +418,7 @@ impl Sessions {
         Ok(policy)
     }
 
-    /// How many sessions there can be.
+    /// How many sessions there can be at each face.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.0.limit

@@ -8,17 +8,18 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::{Digest, Session, Stored};
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
-use crate::id::{AccountId, SessionId};
+use crate::id::{AccountId, SessionId, SystemId};
 
 pub(super) async fn insert(tx: &mut Tx, session: &Session, digest: &Digest) -> Result<()> {
     sqlx::query(
-        "INSERT INTO hf_sessions (id, account, token_sha256, created_ms, last_used_ms, address) VALUES ($1, $2, $3, $4, $4, $5)",
+        "INSERT INTO hf_sessions (id, account, token_sha256, created_ms, last_used_ms, address, face) VALUES ($1, $2, $3, $4, $4, $5, $6)",
     )
     .bind(session.id.as_str())
     .bind(session.account.as_str())
     .bind(&digest[..])
     .bind(db::to_ms(session.created))
     .bind(session.address.map(|a| a.to_string()))
+    .bind(session.face.as_ref().map(SystemId::as_str))
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -28,6 +29,16 @@ pub(super) async fn count(conn: &mut SqliteConnection) -> Result<i64> {
     Ok(sqlx::query_scalar("SELECT COUNT(*) FROM hf_sessions")
         .fetch_one(conn)
         .await?)
+}
+
+/// How many there are that were made through a face.
+pub(super) async fn count_at(conn: &mut SqliteConnection, face: Option<&SystemId>) -> Result<i64> {
+    Ok(
+        sqlx::query_scalar("SELECT COUNT(*) FROM hf_sessions WHERE face IS $1")
+            .bind(face.map(SystemId::as_str))
+            .fetch_one(conn)
+            .await?,
+    )
 }
 
 pub(super) async fn used(tx: &mut Tx, id: &SessionId, last_used_ms: i64) -> Result<()> {
@@ -63,7 +74,7 @@ pub(super) async fn delete_of(
 
 pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<Stored>> {
     sqlx::query(
-        "SELECT s.id, s.account, a.name, s.token_sha256, s.created_ms, s.last_used_ms, s.address
+        "SELECT s.id, s.account, a.name, s.token_sha256, s.created_ms, s.last_used_ms, s.address, s.face
          FROM hf_sessions s JOIN hf_accounts a ON a.id = s.account",
     )
     .fetch_all(conn)
@@ -76,6 +87,7 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<Stored>> {
 fn stored(row: &SqliteRow) -> Result<Stored> {
     let digest: &[u8] = row.try_get("token_sha256")?;
     let address: Option<&str> = row.try_get("address")?;
+    let face: Option<&str> = row.try_get("face")?;
     Ok(Stored {
         session: Session {
             id: SessionId::parse(row.try_get("id")?)?,
@@ -83,6 +95,7 @@ fn stored(row: &SqliteRow) -> Result<Stored> {
             user: row.try_get::<&str, _>("name")?.into(),
             created: db::from_ms(row.try_get("created_ms")?)?,
             address: address.and_then(|a| a.parse::<IpAddr>().ok()),
+            face: face.map(SystemId::parse).transpose()?,
             generation: 1,
         },
         digest: digest.try_into().map_err(|e| {

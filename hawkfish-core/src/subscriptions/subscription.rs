@@ -9,7 +9,7 @@ use url::Url;
 
 use super::filter::Filter;
 use crate::events::{Format, Told};
-use crate::id::{AccountId, ProjectId, SubscriptionId};
+use crate::id::{AccountId, ProjectId, SubscriptionId, SystemId};
 use crate::outgoing::redacted;
 
 /// What becomes of events that a destination does not take, once they were tried as often as is said (EventDestination, `DeliveryRetryPolicy`).
@@ -200,6 +200,8 @@ pub struct Subscription {
     pub generation: u64,
     /// The project in which it was made: it hears of nothing else.
     pub project: Option<ProjectId>,
+    /// The system through whose face it was made: it hears of nothing else. `None` is the face of the fleet.
+    pub face: Option<SystemId>,
     /// Who made it.
     pub owner: Option<AccountId>,
 }

@@ -18,15 +18,15 @@ use crate::db::{Tx, settings};
 use crate::due;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
 use crate::events::{Happened, Room as Place, Subject, TestEvent, Told};
-use crate::id::{ProjectId, SubscriptionId, number};
+use crate::id::{ProjectId, SubscriptionId, SystemId, number};
 use crate::logs::{Client, Event, What};
 
 fn missing(id: &SubscriptionId) -> Error {
     Error::not_found("EventDestination", id.as_str())
 }
 
-fn visible(ctx: &Ctx, project: Option<&ProjectId>) -> bool {
-    ctx.project.is_none() || ctx.project.as_ref() == project
+fn visible(ctx: &Ctx, project: Option<&ProjectId>, face: Option<&SystemId>) -> bool {
+    (ctx.project.is_none() || ctx.project.as_ref() == project) && ctx.made_here(face)
 }
 
 fn name(name: &str) -> Result<()> {
@@ -60,7 +60,7 @@ impl Subscriptions {
         destinations
             .chain(streams)
             .filter_map(Result::ok)
-            .filter(|one| visible(ctx, one.project.as_ref()))
+            .filter(|one| visible(ctx, one.project.as_ref(), one.face.as_ref()))
             .map(Arc::new)
             .collect()
     }
@@ -78,7 +78,7 @@ impl Subscriptions {
                 .shown(last)?,
             None => self.find(ctx, id)?.shown(last)?,
         };
-        if visible(ctx, shown.project.as_ref()) {
+        if visible(ctx, shown.project.as_ref(), shown.face.as_ref()) {
             Ok(Arc::new(shown))
         } else {
             Err(missing(id))
@@ -89,7 +89,11 @@ impl Subscriptions {
     pub(super) fn find(&self, ctx: &Ctx, id: &SubscriptionId) -> Result<Arc<Destination>> {
         number(id.as_str())
             .and_then(|number| self.room().destination(number))
-            .filter(|one| visible(ctx, one.facts().project.as_ref()))
+            .filter(|one| {
+                let facts = one.facts();
+                let face = facts.scope.as_ref().map(|scope| &scope.system);
+                visible(ctx, facts.project.as_ref(), face)
+            })
             .ok_or_else(|| missing(id))
     }
 
@@ -109,7 +113,11 @@ impl Subscriptions {
         new.secret.as_deref().map_or(Ok(()), check::secret)?;
         new.heartbeat.map_or(Ok(()), check::heartbeat)?;
         let _gate = room.gate.lock().await;
-        if room.destinations().len() >= room.settings.most {
+        let here = |one: &&Arc<Destination>| {
+            let facts = one.facts();
+            facts.scope.as_ref().map(|scope| &scope.system) == ctx.face()
+        };
+        if room.destinations().iter().filter(here).count() >= room.settings.most {
             return Err(Error::new(
                 ErrorKind::LimitExceeded {
                     what: "subscriptions",
@@ -130,6 +138,7 @@ impl Subscriptions {
             heartbeat: new.heartbeat,
             backups: new.backups,
             project: ctx.project.clone(),
+            scope: ctx.scope.clone(),
             owner: ctx.account().cloned(),
             made: self.hf.clock().now(),
             generation: 1,
@@ -382,6 +391,10 @@ impl Subscriptions {
                 "The service delivers nothing now.",
             ));
         }
+        let test = TestEvent {
+            face: ctx.face().cloned(),
+            ..test
+        };
         let event = self.event(ctx, What::Test(Box::new(test)));
         self.hf
             .store()
@@ -464,14 +477,22 @@ impl Subscriptions {
                 "The service delivers nothing now.",
             ));
         }
-        let now = self.hf.clock().now();
-        room.streams.add(ctx, new, now, room.settings.most_streams)
+        // What there is already is not for it, whatever becomes of that.
+        self.meddle();
+        let begins = (self.hf.clock().now(), self.hf.events().last());
+        room.streams
+            .add(ctx, new, begins, room.settings.most_streams)
     }
 
-    /// Whether somebody may hear of an event: who is in a project hears of nothing outside of it. From memory.
+    /// Ends the streams that were opened at the face of a system, as a restart of its manager does; of `None` all of them.
+    pub fn cut_streams(&self, face: Option<&SystemId>) {
+        self.room().streams.cut(face);
+    }
+
+    /// Whether somebody may hear of an event: who is in a project, or at the face of a system, hears of nothing outside of it. From memory.
     #[must_use]
     pub fn hears(&self, ctx: &Ctx, happened: &Happened) -> bool {
-        super::hears::hears(&self.hf, ctx.project.as_ref(), happened)
+        super::hears::hears(&self.hf, ctx.project.as_ref(), ctx.scope.as_ref(), happened)
     }
 
     /// Something that is told to one destination alone, and so has no place in the stream: number 0.

@@ -89,6 +89,9 @@ pub struct Definition {
     pub words: Json,
     /// The project whose systems are looked at; `None` is all.
     pub project: Option<ProjectId>,
+    /// The system through whose face it was made: no other is looked at. `None` is the face of the fleet.
+    #[serde(default)]
+    pub face: Option<SystemId>,
     /// When it was made, or last changed.
     pub made: Timestamp,
     /// Grows with every change of any fact here.
@@ -227,6 +230,7 @@ mod tests {
             wanted: Vec::new(),
             words: Json::Null,
             project: None,
+            face: None,
             made: at(0),
             generation: 1,
         }
