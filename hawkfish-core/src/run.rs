@@ -55,6 +55,7 @@ impl HawkFish {
         if self.inner.resume.swap(false, Ordering::AcqRel) {
             keep(self.resume().await);
         }
+        self.inner.bustle.release(now);
         keep(self.restart_those_off().await);
         keep(self.eject_passing().await);
         keep(self.work_off_due(now).await);
@@ -72,7 +73,11 @@ impl HawkFish {
                 .then(|| *host.reconcile_at.lock().expect("reconcile"));
             [host.backend.next_due(), look]
         });
-        hosts.chain([self.store().next_due()]).flatten().min()
+        let kept_back = self.subscriptions().next_kept_back();
+        hosts
+            .chain([self.store().next_due(), kept_back, self.inner.bustle.next()])
+            .flatten()
+            .min()
     }
 
     /// Has [`HawkFish::run`] look if something is due sooner than it knows of, or may follow from what was seen. Waking it costs more than most of what it is woken

@@ -200,6 +200,7 @@ impl Builder {
                 managers,
                 locks: Mutex::default(),
                 jobs: TaskTracker::new(),
+                bustle: Arc::default(),
                 closing: CancellationToken::new(),
                 turn: tokio::sync::Mutex::default(),
                 replan: tokio::sync::Notify::new(),

@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) managers: Arc<Managers>,
     pub(crate) locks: Mutex<BTreeMap<SystemId, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) jobs: TaskTracker,
+    /// Work that waits for its time.
+    pub(crate) bustle: Arc<crate::tasks::Bustle>,
     pub(crate) closing: CancellationToken,
     /// Held by `tick`.
     pub(crate) turn: tokio::sync::Mutex<()>,

@@ -264,6 +264,9 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// only in memory, go on from there: power, boot set-up, media. May be told of some, and then of others.
     fn restore(&self, _seen: &[Machine]) {}
 
+    /// Tells that the manager of a machine was restarted. Only simulated machines care.
+    fn manager_restarted(&self, _key: MachineKey) {}
+
     /// Whether machines can change without a [`Change`] being told, so that the picture must be held against a listing now and then.
     fn drifts(&self) -> bool {
         true

@@ -67,15 +67,48 @@ pub struct Manager {
     pub away_until: Option<Timestamp>,
     /// What a simulated one is called, as far as that was set.
     names: Names,
+    /// How its clock went, where events and logs are told by it: the newest last. Else they are told by HawkFish's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    readings: Vec<Reading>,
 }
+
+/// How a clock goes from some time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Reading {
+    from: Timestamp,
+    ahead_us: i64,
+    /// How much too fast it is: so many parts in a thousand million.
+    drift_ppb: i64,
+}
+
+/// Most readings that are kept of a clock.
+const MOST_READINGS: usize = 32;
 
 impl Manager {
     /// The time on its clock when it is `now` on HawkFish's.
     #[must_use]
     pub fn time(&self, now: Timestamp) -> Timestamp {
-        // A clock that would leave the calendar stays with HawkFish's.
-        now.checked_add(SignedDuration::from_micros(self.clock_ahead_us))
-            .unwrap_or(now)
+        match self.readings.is_empty() {
+            // A clock that would leave the calendar stays with HawkFish's.
+            true => now
+                .checked_add(SignedDuration::from_micros(self.clock_ahead_us))
+                .unwrap_or(now),
+            false => self.stamp(now),
+        }
+    }
+
+    /// The time with which it tells of what happened when it was `at` on HawkFish's clock: that time, unless this one tells by its own clock.
+    #[must_use]
+    pub fn stamp(&self, at: Timestamp) -> Timestamp {
+        let Some(reading) = self.readings.iter().rev().find(|one| one.from <= at) else {
+            return at;
+        };
+        let passed = i128::from(micros(at.duration_since(reading.from)));
+        let drift = passed * i128::from(reading.drift_ppb) / 1_000_000_000;
+        let drift = SignedDuration::from_micros(i64::try_from(drift).unwrap_or(0));
+        at.checked_add(SignedDuration::from_micros(reading.ahead_us))
+            .and_then(|shown| shown.checked_add(drift))
+            .unwrap_or(at)
     }
 
     /// Whether its clock was set by time servers.
@@ -102,6 +135,19 @@ impl Manager {
         let mut interface = interfaces::simulated(key);
         self.names.apply(&mut interface);
         interface
+    }
+
+    /// Notes how its clock goes from now on.
+    fn read(&mut self, now: Timestamp, drift_ppb: i64) {
+        self.readings.retain(|reading| reading.from < now);
+        if self.readings.len() >= MOST_READINGS {
+            self.readings.remove(0);
+        }
+        self.readings.push(Reading {
+            from: now,
+            ahead_us: self.clock_ahead_us,
+            drift_ppb,
+        });
     }
 
     fn asks(&self) -> bool {
@@ -313,6 +359,57 @@ impl HawkFish {
         Ok(())
     }
 
+    /// Restarts the manager of a system, which is then away for so long. For simulations.
+    ///
+    /// # Errors
+    /// `NotFound`; `Internal` when the store fails.
+    pub async fn restart_manager(
+        &self,
+        ctx: &Ctx,
+        id: &SystemId,
+        away: SignedDuration,
+    ) -> Result<()> {
+        self.system(ctx, id)?;
+        let now = self.clock().now();
+        self.change_manager(id, now, move |manager| {
+            manager.last_reset = Some(now);
+            manager.away_until = now.checked_add(away).ok();
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Sets the clock of a manager wrong: so far ahead of HawkFish's (behind, where that is below zero), and by so many parts in a thousand million too fast. From
+    /// now on its events and the log of its system are told by it. Whoever sets its time sets it right, but for how fast it goes. For simulations.
+    ///
+    /// # Errors
+    /// `NotFound`; `Internal` when the store fails.
+    pub async fn set_manager_clock(
+        &self,
+        ctx: &Ctx,
+        id: &SystemId,
+        ahead: SignedDuration,
+        drift_ppb: i64,
+    ) -> Result<()> {
+        self.system(ctx, id)?;
+        let now = self.clock().now();
+        self.change_manager(id, now, move |manager| {
+            manager.clock_ahead_us = micros(ahead);
+            manager.read(now, drift_ppb);
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The time with which the manager of a system tells of what happened `at` that moment. From memory.
+    #[must_use]
+    pub fn manager_stamp(&self, id: &SystemId, at: Timestamp) -> Timestamp {
+        let manager = self.inner.managers.get(id);
+        manager.map_or(at, |manager| manager.stamp(at))
+    }
+
     /// Makes a manager as it comes, but for its network and its users, and restarts it: its clock, its local time, and how its slots check the servers
     /// of images.
     ///
@@ -417,6 +514,7 @@ impl HawkFish {
         if let Ok(system) = self.system(&Ctx::service(), id)
             && let Ok(host) = self.host(&system.host)
         {
+            host.backend.manager_restarted(system.machine.key);
             match host.backend.machine(system.machine.key).await {
                 Ok(machine) => self.saw(&host, machine).await?,
                 Err(error) => {
@@ -447,6 +545,12 @@ impl HawkFish {
                     let old = rows::get(tx.conn(), &id).await?;
                     let mut new = old.clone();
                     change(&mut new)?;
+                    if let Some(last) = new.readings.last()
+                        && new.clock_ahead_us != old.clock_ahead_us
+                        && last.from != now
+                    {
+                        new.read(now, last.drift_ppb);
+                    }
                     let is_other = !old.asks() || new.ntp_servers != old.ntp_servers;
                     if !new.asks() {
                         due::remove(tx, DUE_NTP, id.as_str()).await?;
@@ -481,6 +585,7 @@ fn changed(id: &SystemId, old: &Manager, new: &Manager) -> Vec<Subject> {
     if (old.clock_ahead_us != new.clock_ahead_us && !is_set_right)
         || old.is_set_by_ntp() != new.is_set_by_ntp()
         || old.local_offset_minutes != new.local_offset_minutes
+        || old.readings != new.readings
         || old.last_reset != new.last_reset
         || old.away_until != new.away_until
     {

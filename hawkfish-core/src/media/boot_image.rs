@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::store::Image;
 use super::{Filling, MediaRecord, TransferProtocol};
 use crate::app::HawkFish;
-use crate::backend::{BootOverride, BootTarget, MediaKind, MediaSource, Power, Setup};
+use crate::backend::{BootOverride, BootTarget, MediaKind, MediaSource, Power, Setup, Work};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Conflict, Error, Result};
@@ -154,8 +154,19 @@ impl HawkFish {
         let hawkfish = self.clone();
         self.inner.jobs.spawn(async move {
             let handle = hawkfish.tasks().handle(&task);
+            let cancelled = handle.cancelled();
+            let mut going = None;
+            let hindered = tokio::select! {
+                hindered = hawkfish.hindered(&handle, &mut going, &system, Work::BootImage) => hindered,
+                () = cancelled.cancelled() => Err(Error::conflict(Conflict::NotAllowed, "The task was cancelled.")),
+                () = hawkfish.inner.closing.cancelled() => return,
+            };
+            let boot = async {
+                hindered?;
+                hawkfish.run_boot_image(&task, &system, job).await
+            };
             let result = tokio::select! {
-                done = hawkfish.run_boot_image(&task, &system, job) => done,
+                done = boot => done,
                 // The task stays as it is, to be taken up at the next start.
                 () = hawkfish.inner.closing.cancelled() => return,
             };

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::courier::{Parcel, Refusal};
 use super::destination::Destination;
-use super::machine::{Event as Occurrence, Life, Pin};
+use super::machine::{Event as Occurrence, Life, Pin, Source};
 use super::next::Batch;
 use super::{Subscriptions, sign};
 use crate::events::{Record, Telling};
@@ -44,6 +44,7 @@ impl Subscriptions {
             && (delivery.pin.is_some()
                 || !delivery.notes.is_empty()
                 || delivery.through < self.hf.store().events().last()
+                || destination.mailbox.next().is_some_and(|at| at <= self.hf.clock().now())
                 || !state.again.is_empty())
     }
 
@@ -86,6 +87,7 @@ impl Subscriptions {
         if !self.may_deliver() {
             return;
         }
+        self.meddle();
         for destination in self.room().destinations() {
             if !self.skim(&destination) {
                 self.look(&destination);
@@ -98,6 +100,9 @@ impl Subscriptions {
         let Some(telling) = self.hf.store().events().telling() else {
             return false;
         };
+        if destination.mailbox.next().is_some() {
+            return false;
+        }
         let Ok(_gate) = destination.gate.try_lock() else {
             return false;
         };
@@ -156,6 +161,7 @@ impl Subscriptions {
         };
         let mut ahead = VecDeque::new();
         while self.may_deliver() && !destination.gone.is_cancelled() {
+            self.carry_kept_back(destination, &*telling).await;
             let next = self.next(destination, &*telling, &mut ahead).await;
             let batch = match next {
                 Ok(Some(batch)) => batch,
@@ -207,6 +213,25 @@ impl Subscriptions {
         true
     }
 
+    /// Has carried what was kept back and is to go now, each by itself. A service that loses count of what it sends does not look whether it arrives.
+    async fn carry_kept_back(&self, destination: &Destination, telling: &dyn Telling) {
+        let now = self.hf.clock().now();
+        while let Some(told) = destination.mailbox.take(now) {
+            let pin = Pin {
+                source: Source::Letters,
+                last: told.seq(),
+            };
+            let told = vec![told];
+            if let Some(Err(refusal)) = self
+                .carry(destination, telling, &Batch { pin, told })
+                .await
+            {
+                let subscription = destination.id;
+                tracing::debug!(subscription, ?refusal, "what was kept back did not arrive");
+            }
+        }
+    }
+
     /// Has a batch carried: to the destination, or to the first of its backups that takes it. `None` when nobody waits for the answer any more.
     async fn carry(
         &self,
@@ -217,7 +242,10 @@ impl Subscriptions {
         let facts = destination.facts();
         let id = self.delivery_id(destination, batch);
         let records: Vec<&Record> = batch.told.iter().map(|one| one.record(telling)).collect();
-        let body = telling.body(&id, facts.context.as_deref(), &records);
+        let mut body = telling.body(&id, facts.context.as_deref(), &records);
+        if let Some(scope) = &facts.scope {
+            body = telling.through(scope, body);
+        }
         let mut headers = facts.headers.clone();
         let mut ours = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
         ours("Content-Type", "application/json");

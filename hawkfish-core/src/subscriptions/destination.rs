@@ -12,7 +12,9 @@ use url::Url;
 
 use super::filter::Filter;
 use super::machine::{Delivery, Life};
+use super::meddle::Mailbox;
 use super::subscription::{DeadLetter, Kind, Retry, Subscription};
+use crate::ctx::Scope;
 use crate::error::Result;
 use crate::events::Format;
 use crate::id::{AccountId, ProjectId, SubscriptionId};
@@ -34,6 +36,8 @@ pub(super) struct Facts {
     #[serde(with = "url_texts")]
     pub(super) backups: Vec<Url>,
     pub(super) project: Option<ProjectId>,
+    #[serde(default)]
+    pub(super) scope: Option<Arc<Scope>>,
     pub(super) owner: Option<AccountId>,
     pub(super) made: Timestamp,
     pub(super) generation: u64,
@@ -100,6 +104,8 @@ pub(super) struct Destination {
     /// Changed after a commit.
     facts: RwLock<Arc<Facts>>,
     state: Mutex<State>,
+    /// What goes to it another way than the plain one, in a simulation.
+    pub(super) mailbox: Mailbox,
     /// Held from the decision to change the state until it has changed, so that what is stored is stored in that order.
     pub(super) gate: tokio::sync::Mutex<()>,
     /// Whether the state is to be stored with the next commit.
@@ -114,6 +120,7 @@ impl Destination {
             id,
             facts: RwLock::new(Arc::new(facts)),
             state: Mutex::new(state),
+            mailbox: Mailbox::default(),
             gate: tokio::sync::Mutex::default(),
             dirty: AtomicBool::default(),
             gone: CancellationToken::new(),
@@ -173,6 +180,7 @@ impl Destination {
             made: facts.made,
             generation: facts.generation,
             project: facts.project.clone(),
+            face: facts.scope.as_ref().map(|scope| scope.system.clone()),
             owner: facts.owner.clone(),
         })
     }

@@ -18,6 +18,7 @@ mod filter;
 mod hears;
 mod keep;
 mod machine;
+mod meddle;
 mod next;
 mod rows;
 mod sign;
@@ -45,6 +46,7 @@ use crate::outgoing::Policy;
 pub use courier::{Courier, Parcel, Refusal};
 pub use filter::Filter;
 pub use machine::MOST_BACKOFF;
+pub use meddle::{Errand, Fate, Meddler};
 pub use streams::{NewStream, OpenStream};
 pub use subscription::{
     DeadLetter, Kind, LastFailure, NewSubscription, Retry, ServiceSettings, Subscription,
@@ -65,7 +67,7 @@ pub struct SubscriptionSettings {
     pub policy: Option<Arc<Policy>>,
     /// Authorities that destinations may use beside the public ones: PEM; `None` is as for images.
     pub authorities: Option<Vec<Arc<[u8]>>>,
-    /// Most destinations.
+    /// Most destinations at each face.
     pub most: usize,
     /// Most open streams.
     pub most_streams: usize,
@@ -108,6 +110,8 @@ pub(crate) struct Room {
     /// Changed after a commit.
     all: RwLock<BTreeMap<u64, Arc<Destination>>>,
     streams: Arc<Streams>,
+    /// What goes wrong on the way, in a simulation.
+    meddling: meddle::Meddling,
     /// Held from the decision to add a destination until it is there.
     gate: tokio::sync::Mutex<()>,
     /// Told when there are other destinations than before.
@@ -172,6 +176,7 @@ impl Room {
             service: RwLock::new(service),
             all: RwLock::new(all),
             streams: Arc::default(),
+            meddling: meddle::Meddling::default(),
             gate: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             busy: watch::Sender::new(0),

@@ -159,6 +159,7 @@ impl Subscriptions {
                 let newest = events.last();
                 ahead.clear();
                 ahead.extend(events.read(at, CHUNK).await?);
+                self.meddle();
                 // Asked after reading, so that what went meanwhile is missed.
                 let first = events.first();
                 let gone = match ahead.front() {
@@ -186,7 +187,8 @@ impl Subscriptions {
                 if one.seq() > most {
                     break 'more;
                 }
-                if self.wants(destination, facts, &name, one, telling) {
+                let plain = !destination.mailbox.is_aside(one.seq());
+                if plain && self.wants(destination, facts, &name, one, telling) {
                     if pin.is_none() && !self.fits(&told, bytes, one, telling) {
                         break 'more;
                     }
@@ -197,6 +199,7 @@ impl Subscriptions {
                 ahead.pop_front();
             }
             if told.is_empty() && pin.is_none() {
+                destination.mailbox.forget(at);
                 let passed = Occurrence::Passed(at);
                 self.happen(destination, passed, &[], None).await?;
                 tokio::task::yield_now().await;
@@ -237,6 +240,6 @@ impl Subscriptions {
         !own && record.format == facts.format
             && facts.filter.takes(record)
             && !skipped()
-            && hears(&self.hf, facts.project.as_ref(), happened)
+            && hears(&self.hf, facts.project.as_ref(), facts.scope.as_ref(), happened)
     }
 }

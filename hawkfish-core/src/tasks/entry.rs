@@ -18,6 +18,8 @@ pub(super) struct Entry {
     pub(super) told_percent: AtomicU8,
     /// Whether its monitor has told its end.
     pub(super) told_end: AtomicBool,
+    /// Whether the work has to wait for so long that nobody should wait with it.
+    pub(super) held: Arc<AtomicBool>,
 }
 
 impl Entry {
@@ -28,6 +30,7 @@ impl Entry {
             gate: Arc::default(),
             cancel: CancellationToken::new(),
             told_end: told_end.into(),
+            held: Arc::default(),
         }
     }
 

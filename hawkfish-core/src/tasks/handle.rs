@@ -37,6 +37,14 @@ impl TaskHandle {
         }
     }
 
+    /// Says that the work has to wait for long, so that nobody waits with it.
+    pub(crate) fn hold(&self) {
+        if let Some(entry) = &self.entry {
+            entry.held.store(true, std::sync::atomic::Ordering::Release);
+            entry.view.send_modify(|_| ());
+        }
+    }
+
     /// Says what somebody should look at, though the work goes on.
     pub fn warn(&self, text: &str) {
         if let Some(entry) = &self.entry {

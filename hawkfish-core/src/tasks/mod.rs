@@ -10,6 +10,7 @@
 //!
 //! Not in here: the work. The room that makes a task does it, and says how it goes through a [`TaskHandle`].
 
+mod bustle;
 mod entry;
 mod failure;
 mod handle;
@@ -37,6 +38,7 @@ use crate::id::{self, AccountId, ProjectId, SystemId, TaskId};
 use crate::logs::Client;
 use entry::Entry;
 
+pub(crate) use bustle::{Bustle, Going};
 pub use failure::Failure;
 pub use handle::TaskHandle;
 pub use machine::{Effect, Event, MOST_MESSAGES, TaskState};
@@ -87,6 +89,8 @@ pub struct Task {
     pub request: Option<RequestPayload>,
     /// What there is to say about it, the oldest first.
     pub messages: Vec<TaskMessage>,
+    /// The system through whose face it was asked for; `None` is the face of the fleet.
+    pub face: Option<SystemId>,
     /// When it was made.
     pub start: Timestamp,
     /// When it ended.
@@ -247,6 +251,7 @@ impl Tasks {
             subject: new.subject,
             project: ctx.project.clone(),
             owner: ctx.account().cloned(),
+            face: ctx.face().cloned(),
             state: TaskState::New,
             percent: 0,
             resumable: new.resumable,
@@ -323,6 +328,27 @@ impl Tasks {
             .map_err(|_| missing(id))?
             .clone();
         Ok(task)
+    }
+
+    /// Waits until a task has ended, or the work on it has to wait for so long that nobody should wait with it; and gives it as it is then.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such task, or when it is deleted before it ends.
+    pub async fn finished_or_held(&self, id: &TaskId) -> Result<Arc<Task>> {
+        let entry = self.entry(id)?;
+        let (mut view, held) = (entry.view.subscribe(), entry.held.clone());
+        drop(entry);
+        let is_over = |task: &Arc<Task>| task.state.ended() || held.load(Ordering::Acquire);
+        let task = view.wait_for(is_over).await.map_err(|_| missing(id))?;
+        Ok(task.clone())
+    }
+
+    /// Forgets a task and its parts, as a service does that loses count of what it does: the work goes on.
+    ///
+    /// # Errors
+    /// `NotFound`; `Internal` when the store fails.
+    pub async fn forget(&self, id: &TaskId) -> Result<()> {
+        self.remove(id, None).await
     }
 
     /// Asks a task to stop, and its parts with it: one that nobody works on is `Cancelled` at once, another `Cancelling` until its work has ended.
@@ -510,7 +536,9 @@ impl fmt::Debug for Tasks {
 }
 
 fn visible(ctx: &Ctx, task: &Task) -> bool {
-    ctx.project.is_none() || ctx.project == task.project
+    let about = task.subject.as_ref().or(task.face.as_ref());
+    (ctx.project.is_none() || ctx.project == task.project)
+        && (ctx.scope.is_none() || about == ctx.face())
 }
 
 fn missing(id: &TaskId) -> Error {

@@ -71,6 +71,7 @@ impl Tasks {
                             subject: part.subject,
                             project: whole.project.clone(),
                             owner: whole.owner.clone(),
+                            face: whole.face.clone(),
                             state: TaskState::New,
                             percent: 0,
                             resumable: whole.resumable,

@@ -11,8 +11,8 @@ use crate::id::{AccountId, ProjectId, SystemId, TaskId};
 pub(super) async fn insert(tx: &mut Tx, task: &Task) -> Result<()> {
     sqlx::query(
         "INSERT INTO hf_tasks (id, name, kind, subject, project, owner, state, percent, resumable, payload, request, messages, failure,
-                               start_ms, end_ms, generation, parent)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                               start_ms, end_ms, generation, parent, face)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(task.id.as_str())
     .bind(&task.name)
@@ -31,6 +31,7 @@ pub(super) async fn insert(tx: &mut Tx, task: &Task) -> Result<()> {
     .bind(task.end.map(db::to_ms))
     .bind(i64::try_from(task.generation).unwrap_or(i64::MAX))
     .bind(task.parent.as_ref().map(TaskId::as_str))
+    .bind(task.face.as_ref().map(SystemId::as_str))
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -146,6 +147,7 @@ fn task(row: &SqliteRow) -> Result<Task> {
         parts: Vec::new(),
         subject: text("subject")?.map(|t| SystemId::parse(&t)).transpose()?,
         project: text("project")?.map(|t| ProjectId::parse(&t)).transpose()?,
+        face: text("face")?.map(|t| SystemId::parse(&t)).transpose()?,
         owner: text("owner")?.map(|t| AccountId::parse(&t)).transpose()?,
         state: TaskState::ALL
             .into_iter()

@@ -390,6 +390,7 @@ fn any_task() -> impl Strategy<Value = Task> {
             parts: Vec::new(),
             subject: None,
             project: None,
+            face: None,
             owner: None,
             state,
             percent,

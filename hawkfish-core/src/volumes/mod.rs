@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::app::HawkFish;
-use crate::backend::{Disk, Machine, NewDisk, USUAL_BLOCK};
+use crate::backend::{Disk, Machine, NewDisk, USUAL_BLOCK, Work};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Conflict, Error, ErrorKind, Invalid, Result};
@@ -142,8 +142,19 @@ impl HawkFish {
 
     async fn run_make(&self, task: &TaskId, id: &SystemId, making: &Making) {
         let handle = self.tasks().handle(task);
+        let cancelled = handle.cancelled();
+        let mut going = None;
+        let hindered = tokio::select! {
+            hindered = self.hindered(&handle, &mut going, id, Work::MakeVolume) => hindered,
+            () = cancelled.cancelled() => Err(Error::conflict(Conflict::NotAllowed, "The task was cancelled.")),
+            () = self.inner.closing.cancelled() => return,
+        };
+        let make = async {
+            hindered?;
+            self.make(id, making).await
+        };
         let result = tokio::select! {
-            made = self.make(id, making) => made,
+            made = make => made,
             // The task stays as it is, to be taken up at the next start.
             () = self.inner.closing.cancelled() => return,
         };
@@ -223,8 +234,19 @@ impl HawkFish {
 
     async fn run_delete(&self, task: &TaskId, id: &SystemId, token: &DiskToken) {
         let handle = self.tasks().handle(task);
+        let cancelled = handle.cancelled();
+        let mut going = None;
+        let hindered = tokio::select! {
+            hindered = self.hindered(&handle, &mut going, id, Work::DeleteVolume) => hindered,
+            () = cancelled.cancelled() => Err(Error::conflict(Conflict::NotAllowed, "The task was cancelled.")),
+            () = self.inner.closing.cancelled() => return,
+        };
+        let delete = async {
+            hindered?;
+            self.delete(id, token).await
+        };
         let result = tokio::select! {
-            deleted = self.delete(id, token) => deleted,
+            deleted = delete => deleted,
             () = self.inner.closing.cancelled() => return,
         };
         if let Err(error) = &result {

@@ -49,6 +49,8 @@ struct More {
     usb: Option<Medium>,
     knobs: Knobs,
     made: Vec<Made>,
+    /// Slots whose media the machine does not see.
+    unseen: Vec<MediaKind>,
     /// An installer has put a system on the first disk.
     installed: bool,
     /// The firmware in use, where it is not the one that was delivered.
@@ -188,6 +190,7 @@ impl Config {
 
     pub(super) fn set_medium(&mut self, kind: MediaKind, medium: Option<Medium>) {
         let more = self.more();
+        more.unseen.retain(|unseen| *unseen != kind);
         match kind {
             MediaKind::Cd => more.cd = medium,
             MediaKind::Usb => more.usb = medium,
@@ -204,6 +207,48 @@ impl Config {
         self.more().installed = true;
         if let Some(kind) = ejected {
             self.set_medium(kind, None);
+        }
+    }
+
+    /// Has the machine not see the medium in a slot.
+    pub(super) fn hide_medium(&mut self, kind: MediaKind) {
+        self.more().unseen.push(kind);
+    }
+
+    /// The medium in a slot, if the machine sees it.
+    fn seen_medium(&self, kind: MediaKind) -> Option<&Medium> {
+        let hidden = self
+            .more
+            .as_ref()
+            .is_some_and(|more| more.unseen.contains(&kind));
+        self.medium(kind).filter(|_| !hidden)
+    }
+
+    /// Plugs the cable of a network interface in, or pulls it out.
+    pub(super) fn plug(&mut self, profile: &Profile, nic: u8, up: bool) -> Result<()> {
+        if nic >= hardware::nics(profile) {
+            return Err(Error::invalid(
+                "/nic",
+                nic.to_string(),
+                Invalid::OutOfRange,
+                "This machine has no such network interface.",
+            ));
+        }
+        if self.is_plugged(nic) != up {
+            self.more().unplugged ^= 1 << nic;
+        }
+        Ok(())
+    }
+
+    /// The firmware that was laid ready.
+    pub(super) fn next_firmware(&self) -> Option<&str> {
+        self.more.as_ref()?.next_firmware.as_deref()
+    }
+
+    /// Lets what was laid ready go.
+    pub(super) fn drop_firmware(&mut self) {
+        if let Some(more) = &mut self.more {
+            more.next_firmware = None;
         }
     }
 
@@ -468,7 +513,7 @@ impl Config {
         if !is_known_to(self.mode, source.target) {
             return Err(Why::UnknownToFirmware);
         }
-        let slot = |kind| match self.medium(kind).map(|medium| &medium.source) {
+        let slot = |kind| match self.seen_medium(kind).map(|medium| &medium.source) {
             Some(MediaSource::Uri(uri)) => Ok(Image::At(Arc::from(uri.as_str()))),
             Some(MediaSource::File(path)) => Ok(Image::At(path.to_string_lossy().into())),
             None => Err(Why::Empty),

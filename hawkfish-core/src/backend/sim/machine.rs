@@ -126,6 +126,8 @@ pub(super) enum Event {
     Step(Step),
     /// The time of what it was doing is up.
     Due,
+    /// Its guest does nothing any more.
+    Hangs,
     /// The answer to [`Action::ChooseBoot`].
     Found {
         /// From where there is an operating system to boot; else the firmware stays.
@@ -267,6 +269,19 @@ impl Life {
         match event {
             Event::Step(step) => self.step(step, moment, &mut actions),
             Event::Due => self.time_is_up(moment, &mut actions),
+            Event::Hangs => {
+                if let State::Running {
+                    doing: Doing::Booting | Doing::Up | Doing::ShuttingDown { .. },
+                    ..
+                } = self.state
+                {
+                    let before = self.power();
+                    self.hang(moment, &mut actions);
+                    if self.power() != before {
+                        actions.push(Action::Changed(Cause::Changed));
+                    }
+                }
+            }
             Event::Found {
                 bootable,
                 used_override,
@@ -346,6 +361,14 @@ impl Life {
         }
     }
 
+    fn hang(&mut self, moment: &Moment<'_>, actions: &mut Vec<Action>) {
+        let until = moment.guest.watchdog.and_then(|d| moment.after(d));
+        self.state = running(Doing::Hung, until);
+        self.asked = None;
+        self.handed_over = None;
+        actions.push(Action::Say(What::Hangs));
+    }
+
     fn time_is_up(&mut self, moment: &Moment<'_>, actions: &mut Vec<Action>) {
         let State::Running { doing, .. } = self.state else {
             return;
@@ -357,12 +380,7 @@ impl Life {
                 self.asked = None;
                 match moment.guest.at_boots[&self.boots] {
                     Ending::Panic => self.panic(What::Fault, moment, actions),
-                    Ending::Hang => {
-                        let until = moment.guest.watchdog.and_then(|d| moment.after(d));
-                        self.state = running(Doing::Hung, until);
-                        self.handed_over = None;
-                        actions.push(Action::Say(What::Hangs));
-                    }
+                    Ending::Hang => self.hang(moment, actions),
                     Ending::Reset => {
                         actions.push(Action::Say(What::OwnReset));
                         self.reset(moment, actions);

@@ -163,18 +163,6 @@ impl SimBackend {
         self.with(|world| world.mishap(world.place(key)?, mishap))
     }
 
-    /// Tells that the manager of a machine was restarted.
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such machine, `Unavailable` while the rack is lost.
-    pub fn manager_restarted(&self, key: MachineKey) -> Result<()> {
-        self.with(|world| {
-            let place = world.place(key)?;
-            world.manager_restarted(place);
-            Ok(())
-        })
-    }
-
     /// Cuts the line to the rack: until [`SimBackend::find`], every verb is `Unavailable` and nothing is told. Its machines go on.
     pub fn lose(&self, reason: impl Into<String>) {
         self.with(|world| world.lose(reason.into()));
@@ -430,6 +418,14 @@ impl Backend for SimBackend {
         self.with(|world| {
             for machine in seen {
                 world.restore(machine);
+            }
+        });
+    }
+
+    fn manager_restarted(&self, key: MachineKey) {
+        self.with(|world| {
+            if let Ok(place) = world.place(key) {
+                world.manager_restarted(place);
             }
         });
     }
