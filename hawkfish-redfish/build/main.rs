@@ -13,6 +13,7 @@ mod metadata;
 mod names;
 mod resolve;
 mod rust;
+mod schemas;
 mod served;
 #[path = "../src/table.rs"]
 #[expect(dead_code, reason = "the library reads what is only written here")]
@@ -38,5 +39,7 @@ fn main() {
     fs::write(out.join("model.rs"), rust::emit(&ir)).expect("model.rs can be written");
     fs::write(out.join("table.json"), tables::emit(&ir)).expect("table.json can be written");
     fs::write(out.join("metadata.xml"), metadata::emit(&ir)).expect("metadata.xml can be written");
+    let schemas = schemas::emit(&mut csdl, nv_redfish_schema::REDFISH_CSDL_DIR.as_ref());
+    fs::write(out.join("schemas.json"), schemas).expect("schemas.json can be written");
     fs::write(out.join("own.rs"), metadata::files(own)).expect("own.rs can be written");
 }

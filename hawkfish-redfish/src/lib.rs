@@ -6,6 +6,7 @@
 //! - [`query`]: `$filter`, `$select`, `$expand` and the other query parameters.
 //! - [`metadata`]: the OData `$metadata` document and JSON Schemas.
 //! - [`deprecated`]: what clients are asked not to use any more.
+//! - [`schema`]: what DMTF's schemas say of resources that are not served here.
 //!
 //! What is served is said once, in `served.toml`; the facts about it come from DMTF's CSDL.
 //!
@@ -30,6 +31,7 @@ pub mod message;
 pub mod metadata;
 pub mod model;
 pub mod query;
+pub mod schema;
 pub mod validate;
 
 mod table;
