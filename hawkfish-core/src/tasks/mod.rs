@@ -38,7 +38,7 @@ use crate::id::{self, AccountId, ProjectId, SystemId, TaskId};
 use crate::logs::Client;
 use entry::Entry;
 
-pub(crate) use bustle::{Bustle, Going};
+pub(crate) use bustle::Bustle;
 pub use failure::Failure;
 pub use handle::TaskHandle;
 pub use machine::{Effect, Event, MOST_MESSAGES, TaskState};
