@@ -36,7 +36,7 @@ mod guest;
 mod make;
 mod rack;
 
-pub use guest::{GuestMake, Panic};
+pub use guest::{From as InstallFrom, GuestMake, Installs, Panic, Says, Then as AfterInstall};
 pub use make::{DiskMake, Firmware, Make};
 pub use rack::Rack;
 pub(crate) use rack::number;
