@@ -1,5 +1,6 @@
 //! On a socket: accepting connections, TLS, bounds, and a graceful end.
 
+mod porter;
 mod shape;
 
 use std::convert::Infallible;
@@ -10,7 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{Request, Response};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -22,10 +27,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
-use self::shape::Shaped;
+use self::porter::{Everybody, mute};
+use self::shape::{Said, Shaped};
 use crate::app::App;
 use crate::layers::{Certified, Peer};
 use crate::redirect::{self, Port};
+
+pub use self::porter::{Admission, Entry as Admitted, Porter};
 
 /// How long a client may take to say what it wants.
 const HEADER_TIME: Duration = Duration::from_secs(30);
@@ -39,6 +47,11 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// In the extensions of an answer: it is not sent, and the connection is closed instead.
 #[derive(Clone, Copy, Debug)]
 pub struct Close;
+
+/// In the extensions of an answer: these bytes are written to the connection in its place, then it is closed. Only where HTTP/1 is spoken; another connection is
+/// closed at once.
+#[derive(Clone, Debug)]
+pub struct Raw(pub Bytes);
 
 /// Bounds of the socket.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +82,52 @@ pub async fn serve(
     bounds: Bounds,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    serve_behind(app, listener, tls, bounds, Arc::new(Everybody), stop).await
+}
+
+/// As [`serve`], with a porter who looks at each connection first. For simulations of services that misbehave.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_behind(
+    app: App,
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    bounds: Bounds,
+    porter: Arc<dyn Porter>,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let opening = Opening {
+        listener,
+        app,
+        porter,
+    };
+    serve_all(vec![opening], tls, bounds, stop).await
+}
+
+/// A listener, and what answers there.
+#[derive(Debug)]
+pub struct Opening {
+    /// Where connections come.
+    pub listener: TcpListener,
+    /// What they are answered by.
+    pub app: App,
+    /// Who looks at them first.
+    pub porter: Arc<dyn Porter>,
+}
+
+/// As [`serve_behind`], on many listeners with one loop: one that nobody comes to costs its socket and little else. All of them are of one service.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_all(
+    openings: Vec<Opening>,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    bounds: Bounds,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let acceptor = tls.map(TlsAcceptor::from);
+    let mut waiting: FuturesUnordered<_> = openings.iter().map(next).collect();
     let places = Arc::new(Semaphore::new(bounds.max_connections));
     let server = Arc::new(server());
     let graceful = GracefulShutdown::new();
@@ -83,8 +141,12 @@ pub async fn serve(
         };
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = listener.accept() => accepted,
+            Some(accepted) = waiting.next() => accepted,
+            else => break,
         };
+        let (opening, accepted) = accepted;
+        waiting.push(next(opening));
+        let Opening { app, porter, .. } = opening;
         let (stream, client) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -94,7 +156,12 @@ pub async fn serve(
                 continue;
             }
         };
-        let (app, acceptor) = (app.clone(), acceptor.clone());
+        let Admission { entry, tls, kept } = porter.admit(client);
+        // TLS or not is the listener's; whose certificate it is, the porter's.
+        let acceptor = acceptor
+            .as_ref()
+            .map(|usual| tls.map_or_else(|| usual.clone(), TlsAcceptor::from));
+        let app = app.clone();
         let hangup = Hangup::default();
         let (server, watcher) = (server.clone(), graceful.watcher());
         let closing = closing.clone();
@@ -105,7 +172,7 @@ pub async fn serve(
                 closing,
                 hangup,
             };
-            let served = connection(app, stream, client, acceptor, &server, ends);
+            let served = connection(app, stream, client, acceptor, &server, entry, ends);
             let served = tokio::select! {
                 served = served => served,
                 () = cut.0.notified() => Err("it was cut".into()),
@@ -113,13 +180,16 @@ pub async fn serve(
             if let Err(error) = served {
                 tracing::debug!(%client, %error, "a connection ended badly");
             }
-            drop(place);
+            drop((place, kept));
         });
     }
-    drop(listener);
-    drop(open);
+    drop(waiting);
     // They would go on for ever.
-    app.end_streams();
+    if let Some(opening) = openings.first() {
+        opening.app.end_streams();
+    }
+    drop(openings);
+    drop(open);
     if tokio::time::timeout(DRAIN_TIME, graceful.shutdown())
         .await
         .is_err()
@@ -127,6 +197,10 @@ pub async fn serve(
         tracing::warn!("some requests did not end in time");
     }
     Ok(())
+}
+
+async fn next(opening: &Opening) -> (&Opening, io::Result<(TcpStream, SocketAddr)>) {
+    (opening, opening.listener.accept().await)
 }
 
 fn server() -> auto::Builder<TokioExecutor> {
@@ -161,6 +235,7 @@ async fn connection(
     client: SocketAddr,
     acceptor: Option<TlsAcceptor>,
     server: &auto::Builder<TokioExecutor>,
+    entry: Admitted,
     ends: Ends,
 ) -> Result<(), axum::BoxError> {
     let Ends {
@@ -169,6 +244,17 @@ async fn connection(
         hangup,
     } = ends;
     stream.set_nodelay(true)?;
+    match entry {
+        Admitted::Served => {}
+        Admitted::Reset => return Ok(stream.set_zero_linger()?),
+        Admitted::Mute { after } => {
+            tokio::select! {
+                () = mute(stream, acceptor, after) => {}
+                _ = closing.changed() => {}
+            }
+            return Ok(());
+        }
+    }
     let peer = Peer {
         address: client.ip().to_canonical(),
         tls: acceptor.is_some(),
@@ -224,9 +310,13 @@ fn speaking<S>(
     >,
 ) {
     let asked = Arc::new(AtomicBool::new(false));
-    let stream = Shaped::new(stream, asked.clone());
+    let said = Said::default();
+    let stream = Shaped::new(stream, asked.clone(), said.clone());
+    let is_http1 = Arc::new(AtomicBool::new(true));
+    let speaks = is_http1.clone();
     let service = app.map_request(move |mut request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
+        speaks.store(request.version() < Version::HTTP_2, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(hangup.clone());
         if let Some(certified) = &certified {
@@ -236,12 +326,22 @@ fn speaking<S>(
     });
     let service = service
         .map_err(|never: Infallible| -> io::Error { match never {} })
-        .map_result(|answer: io::Result<Response<Body>>| {
+        .map_result(move |answer: io::Result<Response<Body>>| {
             let answer = answer?;
-            match answer.extensions().get::<Close>() {
-                Some(Close) => Err(io::Error::other("closed in place of an answer")),
-                None => Ok(answer),
+            if answer.extensions().get::<Close>().is_some() {
+                return Err(io::Error::other("closed in place of an answer"));
             }
+            let Some(Raw(bytes)) = answer.extensions().get::<Raw>() else {
+                return Ok(answer);
+            };
+            if !is_http1.load(Ordering::Relaxed) {
+                return Err(io::Error::other("no bytes of HTTP/1 in place of an answer"));
+            }
+            said.say(bytes.clone());
+            let mut instead = Response::new(Body::empty());
+            let close = HeaderValue::from_static("close");
+            instead.headers_mut().insert(CONNECTION, close);
+            Ok(instead)
         });
     (stream, TowerToHyperService::new(service))
 }

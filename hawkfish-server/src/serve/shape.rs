@@ -6,13 +6,29 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use hawkfish_redfish::error::RedfishError;
 use hawkfish_redfish::message::base;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What is said on a connection in place of all that is written to it from now on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said(Arc<Mutex<Option<Bytes>>>);
+
+impl Said {
+    /// Says it.
+    pub(super) fn say(&self, bytes: Bytes) {
+        *self.0.lock().expect("a connection's last words") = Some(bytes);
+    }
+
+    fn take(&self) -> Option<Bytes> {
+        self.0.lock().expect("a connection's last words").take()
+    }
+}
 
 /// A connection whose first answer may be hyper's own.
 pub(super) struct Shaped<S> {
@@ -20,16 +36,40 @@ pub(super) struct Shaped<S> {
     asked: Arc<AtomicBool>,
     /// What is written in place of hyper's answer, and how much of it is.
     instead: Option<(Vec<u8>, usize)>,
+    said: Said,
+    /// What is left of the last words, once they have begun.
+    last: Option<Bytes>,
 }
 
 impl<S> Shaped<S> {
     /// `asked` says that a request was made of the connection.
-    pub(super) fn new(inner: S, asked: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(inner: S, asked: Arc<AtomicBool>, said: Said) -> Self {
         Self {
             inner,
             asked,
             instead: None,
+            said,
+            last: None,
         }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Shaped<S> {
+    /// Writes the last words, where there are such; whether there are.
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.last.is_none() && self.asked.load(Ordering::Relaxed) {
+            self.last = self.said.take();
+        }
+        let Some(last) = &mut self.last else {
+            return Poll::Ready(Ok(false));
+        };
+        while !last.is_empty() {
+            match ready!(Pin::new(&mut self.inner).poll_write(cx, last))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                more => drop(last.split_to(more)),
+            }
+        }
+        Poll::Ready(Ok(true))
     }
 }
 
@@ -68,10 +108,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Shaped<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if ready!(self.poll_last(cx))? {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let Self {
             inner,
             asked,
             instead,
+            ..
         } = &mut *self;
         if instead.is_none() && !asked.load(Ordering::Relaxed) {
             *instead = shaped(bytes).map(|answer| (answer, 0));
@@ -94,6 +138,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Shaped<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if ready!(self.poll_last(cx))? {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         if self.asked.load(Ordering::Relaxed) && self.instead.is_none() {
             return Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
         }
