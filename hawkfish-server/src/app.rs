@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use hawkfish_core::ctx::Ctx;
 use hawkfish_core::id::RequestId;
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ use tower::ServiceExt as _;
 use crate::HawkFish;
 use crate::catalog::{Catalog, Resource};
 use crate::events::Streams;
+use crate::face::Face;
+use crate::problem::Problem;
 use crate::respond::{Validated, Validation};
 use crate::ssdp::Switch;
 use crate::tls::{Identity, NameIn};
@@ -104,6 +107,8 @@ pub struct Shared {
     pub(crate) streams: Streams,
     /// How clients reach it, told once it listens.
     pub reach: OnceLock<Reach>,
+    /// By which URIs events tell of resources, where not by the service's own.
+    pub(crate) rename: OnceLock<telling::Rename>,
     requests: AtomicU64,
     started: i64,
 }
@@ -126,6 +131,27 @@ impl Shared {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         RequestId::parse(&format!("{:x}-{number:x}", self.started))
             .expect("hexadecimal digits are an identifier")
+    }
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The schema of the resource: `ComputerSystem`.
+    pub entity: &'static str,
+    /// The URI template of the resource.
+    pub template: &'static str,
+    /// The action that is called there: `ComputerSystem.Reset`.
+    pub action: Option<&'static str>,
+    /// The schema of what a POST there makes.
+    pub member: Option<&'static str>,
+}
+
+impl Standing {
+    /// What it is called: its action, else its schema.
+    #[must_use]
+    pub fn called(&self) -> &'static str {
+        self.action.unwrap_or(self.entity)
     }
 }
 
@@ -158,6 +184,7 @@ impl App {
             validated: Validated::new(options.validation),
             streams: Streams::of(&hf),
             reach: OnceLock::new(),
+            rename: OnceLock::new(),
             requests: AtomicU64::new(1),
             started: hf.clock().now().as_millisecond(),
             hf,
@@ -190,6 +217,40 @@ impl App {
         }
     }
 
+    /// The same service as the face of a system shows it. Costs next to nothing: one can be made for each request.
+    #[must_use]
+    pub fn face(&self, face: Face) -> Self {
+        let inside = self.within(&face).answer;
+        let answer = move |request: Request<Body>| -> Answering {
+            let (inside, face) = (inside.clone(), face.clone());
+            Box::pin(async move {
+                let path = request.uri().path().to_owned();
+                let Some(request) = face.enter(request) else {
+                    return Ok(Problem::missing(&path).into_response(&path, None));
+                };
+                Ok(face.leave(inside(request).await?).await)
+            })
+        };
+        Self {
+            shared: self.shared.clone(),
+            answer: Arc::new(answer),
+        }
+    }
+
+    /// The same service confined to what a face shows, for who sees to the face's prefix itself ([`Face::enter`], [`Face::leave`]).
+    #[must_use]
+    pub fn within(&self, face: &Face) -> Self {
+        let (inside, scope) = (self.answer.clone(), face.scope().clone());
+        let answer = move |mut request: Request<Body>| -> Answering {
+            request.extensions_mut().insert(scope.clone());
+            inside(request)
+        };
+        Self {
+            shared: self.shared.clone(),
+            answer: Arc::new(answer),
+        }
+    }
+
     /// Tells the service how clients reach it. Only the first word counts.
     pub fn reached(&self, reach: Reach) {
         // Who asked before was told that nothing is known, which was so.
@@ -207,9 +268,33 @@ impl App {
         &self.shared.hf
     }
 
+    /// Who sends a request: for a front that answers some of them itself. Where nobody needs to be known (`open`), nobody may be it.
+    ///
+    /// # Errors
+    /// Credentials that are missing or wrong; an account that has to change its password first.
+    pub async fn caller(
+        &self,
+        parts: &http::request::Parts,
+        open: bool,
+    ) -> Result<Ctx, Problem> {
+        layers::caller(&self.shared, parts, open).await
+    }
+
+    /// Has what events are about told by other URIs: for a front that shows the service's resources elsewhere. What becomes `None` is not told.
+    /// Only the first word counts.
+    pub fn rename_origins(&self, rename: telling::Rename) {
+        let _ = self.shared.rename.set(rename);
+    }
+
     /// What was chosen about it.
     pub(crate) fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    /// What stands at a path, for whoever counts; `None` where nothing of a schema does.
+    #[must_use]
+    pub fn standing_at(&self, path: &str) -> Option<Standing> {
+        self.shared.catalog.standing_at(path)
     }
 
     /// Answers a request. Never fails: whatever is the matter is an answer.

@@ -70,7 +70,7 @@ pub use self::value::{
     Action, AnyOf, Get, Override, Privileges, Resource, Stream, Upload, Verb, Version, Write,
 };
 use self::{cache::Cache, locks::WriteLocks, route::Routes};
-use crate::app::Shared;
+use crate::app::{Shared, Standing};
 use crate::problem::Problem;
 use crate::resource::action_info;
 use crate::respond;
@@ -166,6 +166,22 @@ impl Catalog {
         route.map_or("", |route| self.entry(&route).resource.entity)
     }
 
+    /// What stands at a path, if it is of a schema.
+    pub(crate) fn standing_at(&self, path: &str) -> Option<Standing> {
+        let route = self.find(path)?;
+        let resource = self.entry(&route).resource;
+        let action = match route.target {
+            Target::Action(action) => Some(action.name),
+            Target::Resource | Target::Members | Target::UnknownAction => None,
+        };
+        (!resource.entity.is_empty()).then_some(Standing {
+            entity: resource.entity,
+            template: resource.uri,
+            action,
+            member: (!resource.member.is_empty()).then_some(resource.member),
+        })
+    }
+
     /// Whether a collection stands at `uri`.
     pub(crate) fn is_collection(&self, uri: &str) -> bool {
         let route = self.find(uri);
@@ -194,6 +210,7 @@ impl Catalog {
     ) -> Result<Arc<Representation>, Problem> {
         let missing = || Problem::base(StatusCode::NOT_FOUND, "ResourceMissingAtURI", &[uri]);
         let route = service.catalog.find(uri).ok_or_else(missing)?;
+        checks::is_here(ctx, &route)?;
         let rq = Rq::new(service, ctx.clone(), route);
         let resource = service.catalog.entry(&rq.route).resource;
         if !resource.open.contains(&Verb::Get) {
@@ -257,10 +274,20 @@ impl Catalog {
         let Some(route) = route else {
             return Err(Problem::missing(parts.uri.path()));
         };
+        checks::is_here(&ctx, &route)?;
         let entry = catalog.entry(&route);
         let resource = entry.resource;
         let Some(verb) = checks::verb_of(resource, &route, &parts.method) else {
-            return Err(checks::no_such_method(entry, &route));
+            let refused = checks::no_such_method(entry, &route);
+            if ctx.scope.is_some() && resource.get.is_some() {
+                // Of what a face does not show it is not even told what could be done with it.
+                let mut rq = Rq::new(service, ctx, route);
+                rq.head = true;
+                if checks::privilege(resource, &rq, Verb::Get).is_ok() {
+                    catalog.render(&rq).await?;
+                }
+            }
+            return Err(refused);
         };
         let mut rq = Rq::new(service, ctx, route);
         rq.head = parts.method == Method::HEAD;
@@ -521,8 +548,13 @@ impl Catalog {
             Some(version) => Some(version(rq)?),
             None => None,
         };
+        // What stands at a URI is another thing at each face.
+        let key = match rq.ctx.face() {
+            None => std::borrow::Cow::Borrowed(rq.uri()),
+            Some(face) => [face.as_str(), rq.uri()].concat().into(),
+        };
         if let Some(version) = version
-            && let Some(kept) = self.cache.get(rq.uri(), version)
+            && let Some(kept) = self.cache.get(&key, version)
         {
             return Ok(Rendered::Representation(kept));
         }
@@ -543,7 +575,7 @@ impl Catalog {
             )?),
         };
         if let Some(version) = version {
-            self.cache.put(rq.uri(), version, representation.clone());
+            self.cache.put(&key, version, representation.clone());
         }
         Ok(Rendered::Representation(representation))
     }

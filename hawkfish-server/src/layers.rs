@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt as _;
 use hawkfish_core::accounts::{Account, BasicAuth};
-use hawkfish_core::ctx::{Actor, Ctx, Privilege};
+use hawkfish_core::ctx::{Actor, Ctx, Privilege, Scope};
 use hawkfish_core::error::{Error, ErrorKind};
 use hawkfish_core::id::SessionId;
 use http::header::{
@@ -131,8 +131,10 @@ fn arrive(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<Requ
                 .map_or(0, |all| all.as_str().len());
             let page = shared.options.origins.page(&parts);
             let question = is_question(&parts);
+            let mut ctx = Ctx::anonymous(id, peer.map(|peer| peer.address));
+            ctx.scope = parts.extensions.get::<Arc<Scope>>().cloned();
             let asked = Box::new(Asked {
-                ctx: Ctx::anonymous(id, peer.map(|peer| peer.address)),
+                ctx,
                 parts,
                 body,
                 route,
@@ -271,6 +273,23 @@ fn recognise(shared: Arc<Shared>, inner: impl Stage<Box<Asked>>) -> impl Stage<B
     })
 }
 
+/// Who sends a request, for a front that answers it itself.
+pub(crate) async fn caller(
+    shared: &Shared,
+    parts: &http::request::Parts,
+    open: bool,
+) -> Result<Ctx, Problem> {
+    let peer = parts.extensions.get::<Peer>().copied();
+    let mut nobody = Ctx::anonymous(shared.next_request(), peer.map(|peer| peer.address));
+    nobody.scope = parts.extensions.get::<Arc<Scope>>().cloned();
+    let certified = parts.extensions.get::<Certified>().cloned();
+    match authenticate(shared, &parts.headers, certified, &nobody, open).await? {
+        Some(known) if known.password_change => Err(Problem::password_change(&known.ctx)),
+        Some(known) => Ok(known.ctx),
+        None => Ok(nobody),
+    }
+}
+
 struct Known {
     ctx: Ctx,
     password_change: bool,
@@ -295,7 +314,7 @@ async fn authenticate(
         let found = token
             .to_str()
             .ok()
-            .and_then(|token| shared.hf.sessions().by_token(token));
+            .and_then(|token| shared.hf.sessions().by_token(nobody, token));
         return match found {
             Some((session, account, privileges)) => {
                 let session = Some(session.id.clone());
@@ -352,6 +371,7 @@ fn known(
             },
             privileges,
             project: None,
+            scope: nobody.scope.clone(),
             address: nobody.address,
             request: nobody.request.clone(),
         },

@@ -8,6 +8,7 @@ pub mod assemble;
 pub mod banner;
 pub mod catalog;
 pub mod events;
+pub mod face;
 pub mod layers;
 pub mod problem;
 pub mod redirect;

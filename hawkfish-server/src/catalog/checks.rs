@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use hawkfish_core::ctx::Privilege;
+use hawkfish_core::ctx::{Ctx, Privilege};
 use hawkfish_core::error::{Error, ErrorKind};
 use hawkfish_core::id::SystemId;
 use hawkfish_redfish::message::base;
@@ -124,6 +124,17 @@ pub(super) fn overrides(resource: &Resource, rq: &Rq) -> Result<(), Problem> {
     match refused {
         None => Ok(()),
         Some(name) => Err(insufficient().related(&format!("/{name}"))),
+    }
+}
+
+/// At the face of a system nothing is there of other systems, whatever is asked of it.
+pub(super) fn is_here(ctx: &Ctx, route: &Route) -> Result<(), Problem> {
+    let (Some(face), Some(range)) = (ctx.face(), route.params.get("system")) else {
+        return Ok(());
+    };
+    match route.uri.get(range) == Some(face.as_str()) {
+        true => Ok(()),
+        false => Err(Problem::missing(&route.uri)),
     }
 }
 

@@ -11,10 +11,12 @@ use std::time::Duration;
 use futures::task::AtomicWaker;
 use hawkfish_core::clock::Clock;
 use hawkfish_core::events::Events;
+use hawkfish_core::subscriptions::Subscriptions;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::block::{Block, Ring, blocks};
+use crate::HawkFish;
 use crate::serve::Hangup;
 
 /// The least time between two rounds of writing.
@@ -39,6 +41,7 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Hub {
     pub(super) events: Events,
+    pub(super) subscriptions: Subscriptions,
     pub(super) clock: Arc<dyn Clock>,
     ring: RwLock<Ring>,
     /// The newest event of which streams were told.
@@ -71,10 +74,11 @@ pub(super) struct Seat {
 }
 
 impl Hub {
-    pub(super) fn new(events: Events, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(hf: &HawkFish) -> Self {
         Self {
-            events,
-            clock,
+            events: hf.events(),
+            subscriptions: hf.subscriptions(),
+            clock: hf.clock().clone(),
             ring: RwLock::default(),
             published: AtomicU64::new(0),
             seats: Mutex::default(),
@@ -201,6 +205,8 @@ impl Hub {
         let Some(telling) = self.events.telling() else {
             return;
         };
+        // Before anybody reads what is new.
+        self.subscriptions.meddle();
         let mut at = self.published();
         loop {
             let Some(new) = self.events.recent(at, BATCH) else {

@@ -67,7 +67,7 @@ impl Streams {
     /// Streams of what happens there.
     #[must_use]
     pub fn of(hf: &HawkFish) -> Self {
-        Self(Arc::new(Hub::new(hf.events(), hf.clock().clone())))
+        Self(Arc::new(Hub::new(hf)))
     }
 
     /// Ends them all, and opens no more.
@@ -102,16 +102,20 @@ async fn open(rq: &Rq, query: &Query, parts: &Parts) -> Result<Response<Body>, P
         context: Some(rq.ctx.request.to_string()),
     };
     let open = rq.hf.subscriptions().open(&rq.ctx, new)?;
+    let wanted = Arc::new(wanted);
+    let takes = wanted.clone();
+    open.set_takes(move |record| takes.takes(record));
     let mut stream = Stream {
         seat: hub.sit(parts.extensions.get::<Hangup>().cloned()),
         hub: hub.clone(),
         listener: Listener::of(&rq.hf, &rq.ctx),
         closed: Box::pin(open.closed()),
-        _open: open,
-        wanted: Arc::new(wanted),
+        open,
+        wanted,
         at: 0,
         first: None,
         reading: None,
+        sleeping: None,
         over: false,
     };
     let last = hub.events.last();

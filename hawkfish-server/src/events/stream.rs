@@ -63,7 +63,7 @@ impl Listener {
 
     /// Whether it sees all there is, so that nobody need look at each event.
     pub(super) fn hears_all(&self) -> bool {
-        self.ctx.project.is_none()
+        self.ctx.project.is_none() && self.ctx.scope.is_none()
     }
 
     pub(super) fn hears(&self, told: &Told) -> bool {
@@ -79,7 +79,7 @@ pub(super) struct Stream {
     pub(super) seat: Arc<Seat>,
     pub(super) listener: Listener,
     /// Its subscription, which ends with this.
-    pub(super) _open: OpenStream,
+    pub(super) open: OpenStream,
     /// Done when the subscription is ended.
     pub(super) closed: Pin<Box<WaitForCancellationFutureOwned>>,
     pub(super) wanted: Arc<Wanted>,
@@ -88,6 +88,8 @@ pub(super) struct Stream {
     /// What is said first.
     pub(super) first: Option<Bytes>,
     pub(super) reading: Option<Reading>,
+    /// Done when something goes that was kept back.
+    pub(super) sleeping: Option<(Timestamp, BoxFuture<'static, ()>)>,
     pub(super) over: bool,
 }
 
@@ -120,9 +122,13 @@ impl Stream {
             };
         }
         if self.at >= self.hub.published() {
-            return Next::Wait;
+            return self.kept_back(telling, cx);
         }
-        if let Some(block) = self.hub.block(self.at) {
+        if self.is_meddled_with() {
+            if let Some(events) = self.hub.events.recent(self.at, AT_ONCE) {
+                return self.behind(&events, telling);
+            }
+        } else if let Some(block) = self.hub.block(self.at) {
             let bytes = block.after(self.at, &self.wanted, &self.listener, &**telling);
             self.at = block.through;
             return bytes_or_nothing(bytes);
@@ -139,6 +145,42 @@ impl Stream {
         Next::Nothing
     }
 
+    /// Whether events do not all go the plain way.
+    fn is_meddled_with(&self) -> bool {
+        self.hub.subscriptions.is_meddled_with() || self.open.next_kept_back().is_some()
+    }
+
+    /// What was kept back and is to go by now; and has it be woken for the rest.
+    fn kept_back(&mut self, telling: &Arc<dyn Telling>, cx: &mut Context<'_>) -> Next {
+        let mut out = String::new();
+        let now = self.hub.clock.now();
+        while let Some(late) = self.open.take_kept_back(now) {
+            frame(&mut out, &**telling, late.seq(), late.record(&**telling));
+        }
+        if !out.is_empty() {
+            return Next::Bytes(Bytes::from(out));
+        }
+        let Some(at) = self.open.next_kept_back() else {
+            self.sleeping = None;
+            return Next::Wait;
+        };
+        let sleeping = match &mut self.sleeping {
+            Some((until, sleeping)) if *until == at => sleeping,
+            _ => {
+                let clock = self.hub.clock.clone();
+                let sleep = Box::pin(async move { clock.sleep_until(at).await });
+                &mut self.sleeping.insert((at, sleep)).1
+            }
+        };
+        match sleeping.as_mut().poll(cx) {
+            Poll::Pending => Next::Wait,
+            Poll::Ready(()) => {
+                self.sleeping = None;
+                Next::Nothing
+            }
+        }
+    }
+
     /// Events that no block has, or no longer has.
     fn behind(&mut self, events: &[Arc<Told>], telling: &Arc<dyn Telling>) -> Next {
         let mut out = String::new();
@@ -150,7 +192,12 @@ impl Stream {
         }
         for told in events {
             let record = told.record(&**telling);
-            let wanted = self.listener.hears(told) && self.wanted.takes(record);
+            while let Some(late) = self.open.take_kept_back(told.happened().event.at) {
+                frame(&mut out, &**telling, late.seq(), late.record(&**telling));
+            }
+            let wanted = self.listener.hears(told)
+                && self.wanted.takes(record)
+                && !self.open.is_aside(told.seq());
             if told.seq() > self.at && wanted {
                 frame(&mut out, &**telling, told.seq(), record);
             }

@@ -56,7 +56,7 @@ async fn push(
             Some(rq.payload()),
         )
         .await?;
-    match tokio::time::timeout(PATIENCE, rq.hf.tasks().finished(&task.id)).await {
+    match super::task::ended(rq, &task.id, PATIENCE).await {
         Ok(ended) => match &ended?.failure {
             Some(failure) => Err(Error::from(failure).into()),
             None => Ok(Outcome::Created {

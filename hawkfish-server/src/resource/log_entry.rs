@@ -135,6 +135,10 @@ async fn model(
             }
         },
     };
+    let at = match log {
+        LogId::System(id) => rq.hf.manager_stamp(id, event.at),
+        _ => event.at,
+    };
     let client = event.by.as_ref();
     let address = client.and_then(|client| client.address);
     LogEntry {
@@ -146,8 +150,8 @@ async fn model(
             Severity::Warning => EventSeverity::Warning,
             Severity::Critical => EventSeverity::Critical,
         }),
-        created: Some(date_time(event.at)),
-        event_timestamp: Some(date_time(event.at)),
+        created: Some(date_time(at)),
+        event_timestamp: Some(date_time(at)),
         message: Prop::Value(message.message),
         message_id: Some(message.message_id),
         message_args: Some(message.args),

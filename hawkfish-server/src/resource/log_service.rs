@@ -1,6 +1,7 @@
 //! Logs: what happened to a system, and what was done through the service.
 //!
-//! Each system has its own log of events. The audit log is one for the whole service, as accounts and sessions are, and every manager shows it.
+//! Each system has its own log of events. The audit log is one for the whole service, as accounts are, and every manager shows it; at the face of a system
+//! its manager shows what was done there.
 
 use hawkfish_core::error::{Error, Invalid};
 use hawkfish_core::logs::LogId;
@@ -76,7 +77,7 @@ fn is_audit(rq: &Rq) -> bool {
 pub(super) fn log_of(rq: &Rq) -> Result<LogId, Problem> {
     let system = rq.hf.system(&rq.ctx, &rq.id("system")?)?;
     Ok(match is_audit(rq) {
-        true => LogId::Audit,
+        true => LogId::audit(rq.ctx.face()),
         false => LogId::System(system.id.clone()),
     })
 }
@@ -86,7 +87,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
     let status = rq.hf.logs().status(&log);
     let (id, name, purpose) = match log {
         LogId::System(_) => (EVENTS, "Event Log", LogPurpose::Operations),
-        LogId::Audit => (AUDIT, "Audit Log", LogPurpose::Security),
+        LogId::Audit | LogId::Face(_) => (AUDIT, "Audit Log", LogPurpose::Security),
     };
     Content::of(&LogService {
         id: id.to_owned(),

@@ -1,6 +1,7 @@
 //! Managers: the BMC that HawkFish is for each system.
 
 use hawkfish_core::error::{Error, Invalid};
+use hawkfish_core::inventory::System;
 use hawkfish_core::manager::{ManagerChange, ManagerReset};
 use hawkfish_redfish::model::manager::{
     Actions, DateTimeSource, Links, Manager, ManagerPatch, ManagerType, ResetAction, ResetParams,
@@ -22,11 +23,11 @@ pub(crate) const COLLECTION: Resource = Resource {
     entity: "ManagerCollection",
     get: Some(|rq| {
         Box::pin(async move {
-            let systems = rq.hf.systems(&rq.ctx);
+            let systems = rq.hf.inventory().ids(&rq.ctx);
             Ok(Content::collection(
                 rq,
                 "Managers",
-                systems.iter().map(|s| s.id.as_str()),
+                systems.iter().map(|id| id.as_str()),
             ))
         })
     }),
@@ -58,6 +59,11 @@ pub(crate) const RESOURCE: Resource = Resource {
     ..Resource::NONE
 };
 
+/// The UUID of the manager of a system.
+pub(super) fn uuid(system: &System) -> Uuid {
+    Uuid::new_v5(&system.machine.key.0, b"manager")
+}
+
 async fn read(rq: &Rq) -> Result<Content, Problem> {
     let system = rq.hf.system(&rq.ctx, &rq.id("system")?)?;
     let id = system.id.as_str();
@@ -71,8 +77,12 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         name: format!("BMC of {}", system.machine.name),
         manager_type: Some(ManagerType::BMC),
         // One of its own, and the same for as long as its system is the same.
-        uuid: Prop::Value(Uuid::new_v5(&system.machine.key.0, b"manager").to_string()),
-        service_entry_point_uuid: Prop::Value(rq.hf.uuid().to_string()),
+        uuid: Prop::Value(uuid(&system).to_string()),
+        // At its own face the service is the manager's.
+        service_entry_point_uuid: Prop::Value(match rq.ctx.scope {
+            None => rq.hf.uuid().to_string(),
+            Some(_) => uuid(&system).to_string(),
+        }),
         manufacturer: Prop::Value("HawkFish".to_owned()),
         model: Prop::Value("HawkFish".to_owned()),
         firmware_version: Prop::Value(env!("CARGO_PKG_VERSION").to_owned()),

@@ -50,7 +50,7 @@ async fn metadata(_: &Rq) -> Result<Content, Problem> {
 }
 
 async fn service_document(rq: &Rq) -> Result<Content, Problem> {
-    let root = serde_json::to_value(service_root::model(rq))
+    let root = serde_json::to_value(service_root::model(rq)?)
         .map_err(|error| Problem::internal(error.to_string()))?;
     let singleton = |name: &str, url: &str| json!({"name": name, "kind": "Singleton", "url": url});
     let mut listed = vec![singleton("Service", service_root::URI)];

@@ -5,6 +5,7 @@ use hawkfish_redfish::model::service_root::{
 };
 use hawkfish_redfish::query::MAX_LEVELS;
 
+use super::manager;
 use crate::catalog::{Content, Privileges, Resource, Rq, Verb};
 use crate::problem::Problem;
 
@@ -23,18 +24,21 @@ pub const RESOURCE: Resource = Resource {
 };
 
 async fn read(rq: &Rq) -> Result<Content, Problem> {
-    Content::of(&model(rq))
+    Content::of(&model(rq)?)
 }
 
 /// The service root as it is here.
-pub(crate) fn model(rq: &Rq) -> ServiceRoot {
+pub(crate) fn model(rq: &Rq) -> Result<ServiceRoot, Problem> {
+    let face = rq.ctx.face();
+    let face = face.map(|id| rq.hf.system(&rq.ctx, id)).transpose()?;
     let at = |below: &str| Some(format!("{URI}{below}").into());
-    ServiceRoot {
+    let uuid = face.as_deref().map_or_else(|| rq.hf.uuid(), manager::uuid);
+    Ok(ServiceRoot {
         odata_id: URI.into(),
         id: "RootService".into(),
-        name: "HawkFish".into(),
+        name: face.map_or_else(|| "HawkFish".to_owned(), |system| system.machine.name.clone()),
         redfish_version: Some("1.22.0".into()),
-        uuid: rq.hf.uuid().to_string().into(),
+        uuid: uuid.to_string().into(),
         vendor: "HawkFish".into(),
         product: "HawkFish".into(),
         protocol_features_supported: Some(ProtocolFeaturesSupported {
@@ -72,5 +76,5 @@ pub(crate) fn model(rq: &Rq) -> ServiceRoot {
             ..Links::default()
         }),
         ..ServiceRoot::default()
-    }
+    })
 }

@@ -55,12 +55,12 @@ fn is_own(rq: &Rq) -> bool {
     let session = rq
         .param("session")
         .parse()
-        .and_then(|id| rq.hf.sessions().get(&id));
+        .and_then(|id| rq.hf.sessions().get(&rq.ctx, &id));
     session.is_ok_and(|session| rq.ctx.account() == Some(&session.account))
 }
 
 async fn list(rq: &Rq) -> Result<Content, Problem> {
-    let sessions = rq.hf.sessions().list();
+    let sessions = rq.hf.sessions().list(&rq.ctx);
     Ok(Content::collection(
         rq,
         "Sessions",
@@ -69,7 +69,7 @@ async fn list(rq: &Rq) -> Result<Content, Problem> {
 }
 
 async fn read(rq: &Rq) -> Result<Content, Problem> {
-    let session = rq.hf.sessions().get(&rq.id("session")?)?;
+    let session = rq.hf.sessions().get(&rq.ctx, &rq.id("session")?)?;
     Content::of(&model(rq, &session))
 }
 

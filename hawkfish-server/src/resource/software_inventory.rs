@@ -33,8 +33,8 @@ pub(crate) const FIRMWARE_COLLECTION: Resource = Resource {
     entity: "SoftwareInventoryCollection",
     get: Some(|rq| {
         Box::pin(async move {
-            let systems = rq.hf.systems(&rq.ctx);
-            let bios = systems.iter().map(|s| format!("{BIOS}{}", s.id));
+            let systems = rq.hf.inventory().ids(&rq.ctx);
+            let bios = systems.iter().map(|id| format!("{BIOS}{id}"));
             let all = std::iter::once(BMC.to_owned()).chain(bios);
             Ok(Content::collection(rq, "Firmware inventory", all))
         })
@@ -59,7 +59,7 @@ pub(crate) const SOFTWARE_COLLECTION: Resource = Resource {
     entity: "SoftwareInventoryCollection",
     get: Some(|rq| {
         Box::pin(async move {
-            let hosts = rq.hf.hosts();
+            let hosts = hosts(rq);
             let all = hosts.iter().flat_map(|host| programs(host).into_iter());
             Ok(Content::collection(
                 rq,
@@ -209,9 +209,19 @@ fn programs(host: &HostStatus) -> Vec<Program> {
     }
 }
 
+/// The hosts of the systems that the caller's face shows.
+fn hosts(rq: &Rq) -> Vec<HostStatus> {
+    let mut hosts = rq.hf.hosts();
+    if let Some(face) = rq.ctx.face() {
+        let system = rq.hf.system(&rq.ctx, face).ok();
+        hosts.retain(|host| system.as_ref().is_some_and(|system| system.host == host.id));
+    }
+    hosts
+}
+
 async fn software(rq: &Rq) -> Result<Content, Problem> {
     let id = rq.param("software");
-    let hosts = rq.hf.hosts();
+    let hosts = hosts(rq);
     let mut all = hosts
         .iter()
         .flat_map(|host| programs(host).into_iter().map(move |p| (host, p)));
@@ -237,15 +247,14 @@ async fn software(rq: &Rq) -> Result<Content, Problem> {
 
 async fn image(rq: &Rq) -> Result<Content, Problem> {
     let image = rq.hf.image(&rq.id("software")?)?;
-    let systems = rq.hf.systems(&rq.ctx);
-    let holds = |system: &&std::sync::Arc<System>| {
+    let systems = rq.hf.inventory().each_altered(&rq.ctx);
+    let holds = |system: &std::sync::Arc<System>| {
         system.media.values().any(|record| {
             record.transfer_protocol == hawkfish_core::media::TransferProtocol::Stored
                 && record.image == image.id.as_str()
         })
     };
     let targets = systems
-        .iter()
         .filter(holds)
         .map(|s| OdataId::new(format!("/redfish/v1/Systems/{}", s.id)))
         .collect();

@@ -1,5 +1,8 @@
 //! Tasks: work that goes on after its request was answered.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use hawkfish_core::id::TaskId;
 use hawkfish_core::tasks::{Severity, Task, TaskMessage};
 use hawkfish_redfish::message::{TASK_EVENT, hawkfish};
@@ -51,6 +54,25 @@ pub const PART: Resource = Resource {
     privileges: Privileges::MANAGER,
     ..Resource::NONE
 };
+
+/// A task that has ended, where it does within a time; not where its work has to wait for longer than anybody should wait with it.
+pub(super) async fn ended(
+    rq: &Rq,
+    id: &TaskId,
+    patience: Duration,
+) -> Result<hawkfish_core::error::Result<Arc<Task>>, StillGoing> {
+    let ended = rq.hf.tasks();
+    let ended = ended.finished_or_held(id);
+    match tokio::time::timeout(patience, ended).await {
+        Ok(Ok(task)) if !task.state.ended() => Err(StillGoing),
+        Ok(ended) => Ok(ended),
+        Err(_) => Err(StillGoing),
+    }
+}
+
+/// A task goes on.
+#[derive(Debug)]
+pub(super) struct StillGoing;
 
 /// The URI of a task.
 #[must_use]

@@ -257,7 +257,7 @@ fn parameters(said: &Map<String, Value>) -> Result<Vec<SystemId>, Problem> {
 async fn start(rq: &Rq, update: Update) -> Result<Outcome, Problem> {
     let task = rq.hf.update_firmware(&rq.ctx, update).await?;
     // What fails at once is told at once; an update itself is always a task to be followed.
-    if let Ok(ended) = tokio::time::timeout(PATIENCE, rq.hf.tasks().finished(&task.id)).await
+    if let Ok(ended) = super::task::ended(rq, &task.id, PATIENCE).await
         && let Some(failure) = &ended?.failure
     {
         return Err(Error::from(failure).into());

@@ -211,7 +211,7 @@ async fn insert(rq: &Rq) -> Result<Outcome, Problem> {
         request: Some(rq.payload()),
     };
     let task = rq.hf.insert_media(&rq.ctx, &system, &slot, what).await?;
-    match tokio::time::timeout(PATIENCE, rq.hf.tasks().finished(&task.id)).await {
+    match super::task::ended(rq, &task.id, PATIENCE).await {
         Ok(ended) => outcome(&*ended?),
         Err(_) => Ok(Outcome::Started(task.id.clone())),
     }

@@ -139,7 +139,7 @@ async fn create(rq: &Rq) -> Result<Outcome, Problem> {
         .make_volume(&rq.ctx, &id, &storage, what)
         .await
         .map_err(|error| Problem::from(error).about("/Name", sent))?;
-    match tokio::time::timeout(PATIENCE, rq.hf.tasks().finished(&task.id)).await {
+    match super::task::ended(rq, &task.id, PATIENCE).await {
         Ok(ended) => outcome(rq, &*ended?),
         Err(_) => Ok(Outcome::Started(task.id.clone())),
     }
@@ -201,7 +201,7 @@ async fn delete(rq: &Rq) -> Result<Outcome, Problem> {
         .hf
         .delete_volume(&rq.ctx, &rq.id("system")?, rq.param("volume"), request)
         .await?;
-    match tokio::time::timeout(PATIENCE, rq.hf.tasks().finished(&task.id)).await {
+    match super::task::ended(rq, &task.id, PATIENCE).await {
         Ok(ended) => match &ended?.failure {
             None => Ok(Outcome::Done),
             Some(failure) => Err(Error::from(failure).into()),

@@ -10,11 +10,22 @@ mod words;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use hawkfish_core::ctx::Scope;
 use hawkfish_core::events::{Happened, Record, Telling};
 
 pub use self::place::{Place, TYPES};
 pub use self::words::{message, origin};
 use crate::app::Shared;
+use crate::face;
+
+/// What URIs of the service are called elsewhere; `None` is what nobody there knows.
+pub struct Rename(pub Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+
+impl std::fmt::Debug for Rename {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rename")
+    }
+}
 
 /// Who finds the words for the stream of events. It knows systems by their names as long as the service is there, and by their ids alone after that.
 #[derive(Debug)]
@@ -39,5 +50,9 @@ impl Telling for Words {
 
     fn body(&self, id: &str, context: Option<&str>, records: &[&Record]) -> Bytes {
         record::body(id, context, records)
+    }
+
+    fn through(&self, scope: &Scope, body: Bytes) -> Bytes {
+        face::told(scope, body)
     }
 }

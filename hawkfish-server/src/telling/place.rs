@@ -225,14 +225,18 @@ fn of_log<'a>(log: &'a LogId, service: Option<&Shared>) -> (Option<&'a SystemId>
         }
         LogId::Audit => {
             let first = service.and_then(|service| {
-                let all = service.hf.systems(&Ctx::service());
+                let first = service.hf.inventory().first(&Ctx::service())?;
                 Some(joined(
                     "/redfish/v1/Managers/",
-                    &all.first()?.id,
+                    &first,
                     &["/LogServices/Audit"],
                 ))
             });
             (None, first)
+        }
+        LogId::Face(id) => {
+            let uri = joined("/redfish/v1/Managers/", id, &["/LogServices/Audit"]);
+            (Some(id), Some(uri))
         }
     }
 }
@@ -245,7 +249,7 @@ pub(super) fn entry(log: &LogId, number: u64) -> Option<String> {
             id,
             &["/LogServices/Event/Entries/", &number.to_string()],
         )),
-        LogId::Audit => None,
+        LogId::Audit | LogId::Face(_) => None,
     }
 }
 

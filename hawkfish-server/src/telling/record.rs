@@ -59,7 +59,7 @@ struct Link<'a> {
 }
 
 pub(super) fn record(service: Option<&Shared>, happened: &Happened) -> Record {
-    let place = Place::of(&happened.about, service);
+    let place = renamed(Place::of(&happened.about, service), service);
     match &happened.event.what {
         What::Report(report) => {
             let uri = metric_report::uri(&report.definition);
@@ -81,6 +81,7 @@ pub(super) fn record(service: Option<&Shared>, happened: &Happened) -> Record {
             let message = said(service, happened, &place);
             let user = happened.event.by.as_ref().and_then(|by| by.user.as_deref());
             told(
+                service,
                 happened,
                 &message,
                 place,
@@ -94,6 +95,18 @@ pub(super) fn record(service: Option<&Shared>, happened: &Happened) -> Record {
     }
 }
 
+/// The place as those call it who see the service's resources elsewhere.
+fn renamed<'a>(place: Place<'a>, service: Option<&Shared>) -> Place<'a> {
+    let rename = service.and_then(|service| service.rename.get());
+    match (rename, &place.uri) {
+        (Some(rename), Some(uri)) => Place {
+            uri: (rename.0)(uri),
+            ..place
+        },
+        _ => place,
+    }
+}
+
 /// What a record holds beside its message.
 #[derive(Default)]
 struct Beside<'a> {
@@ -104,7 +117,13 @@ struct Beside<'a> {
     user: Option<&'a str>,
 }
 
-fn told(happened: &Happened, message: &Message, place: Place<'_>, beside: Beside<'_>) -> Record {
+fn told(
+    service: Option<&Shared>,
+    happened: &Happened,
+    message: &Message,
+    place: Place<'_>,
+    beside: Beside<'_>,
+) -> Record {
     let seq = match happened.seq {
         // Told to one destination alone: it has no place, and is nobody's double.
         0 => {
@@ -118,14 +137,24 @@ fn told(happened: &Happened, message: &Message, place: Place<'_>, beside: Beside
         Severity::Warning => "Warning",
         Severity::Critical => "Critical",
     };
+    let at = beside.at.unwrap_or_else(|| {
+        // A manager tells the time by its own clock, where that is known to be wrong.
+        let of = place.system.zip(service);
+        let at = happened.event.at;
+        of.map_or(at, |(id, service)| service.hf.manager_stamp(id, at))
+    });
     let log_entry = happened.entry.as_ref();
     let log_entry = log_entry.and_then(|(log, number)| entry(log, *number));
+    let log_entry = match service.and_then(|service| service.rename.get()) {
+        Some(rename) => log_entry.and_then(|uri| (rename.0)(&uri)),
+        None => log_entry,
+    };
     let record = EventRecord {
         member_id: "0",
         event_type: beside.event_type,
         event_id: beside.event_id.unwrap_or(&seq),
         event_group_id: beside.group,
-        event_timestamp: date_time(beside.at.unwrap_or(happened.event.at)),
+        event_timestamp: date_time(at),
         severity,
         message_severity: severity,
         message: &message.message,
@@ -197,7 +226,7 @@ fn tested(
         at: test.timestamp,
         user: test.user.as_deref(),
     };
-    told(happened, &message, place, beside)
+    told(service, happened, &message, place, beside)
 }
 
 pub(super) fn body(id: &str, context: Option<&str>, records: &[&Record]) -> Bytes {

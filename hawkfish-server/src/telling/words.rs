@@ -215,7 +215,7 @@ pub fn origin(log: &LogId, event: &Event) -> Option<String> {
             Some(crate::resource::manager_account::uri(account.as_str()))
         }
         (_, LogId::System(system)) => Some(format!("/redfish/v1/Systems/{system}")),
-        (_, LogId::Audit) => None,
+        (_, LogId::Audit | LogId::Face(_)) => None,
     }
 }
 

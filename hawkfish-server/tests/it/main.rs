@@ -18,6 +18,7 @@ mod encoding;
 mod etag;
 mod event_service;
 mod excerpt;
+mod faces;
 mod faults;
 mod hardware;
 mod headers;
