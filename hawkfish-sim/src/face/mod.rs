@@ -1,6 +1,13 @@
 //! Faces: who a client talks to. The fleet shows all systems; a system's BMC has a face of its own, which shows that system alone.
 
+mod plan;
+
 use hawkfish_core::id::SystemId;
+use hawkfish_server::face::Face as Shown;
+
+pub use crate::description::Faces;
+pub(crate) use plan::{Asked, Plan};
+pub use plan::FaceAt;
 
 /// Who a client talks to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +16,8 @@ pub struct Face {
     pub name: String,
     /// The system that it shows alone; `None` shows all.
     pub system: Option<SystemId>,
+    /// How the service shows it.
+    shown: Option<Shown>,
 }
 
 impl Face {
@@ -18,6 +27,26 @@ impl Face {
         Self {
             name: "fleet".to_owned(),
             system: None,
+            shown: None,
         }
+    }
+
+    /// That of a system.
+    pub(crate) fn of(name: impl Into<String>, shown: Shown) -> Self {
+        Self {
+            name: name.into(),
+            system: Some(shown.scope().system.clone()),
+            shown: Some(shown),
+        }
+    }
+
+    /// How the service shows it; `None` for the fleet.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
+    }
+
+    /// The same where its URIs have something in front.
+    pub(crate) fn prefixed(&self) -> Option<&Shown> {
+        self.shown().filter(|shown| !shown.prefix().is_empty())
     }
 }

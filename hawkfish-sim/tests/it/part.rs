@@ -1,0 +1,35 @@
+//! Parts from outside that a test needs.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// The Python with the clients in it. Without it the caller must return: the test is skipped, aloud.
+pub(crate) fn python() -> Option<PathBuf> {
+    variable("HAWKFISH_TEST_PYTHON").map(PathBuf::from)
+}
+
+/// A variable of the environment that names a part.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    if value.is_none() {
+        skip(name);
+    }
+    value
+}
+
+fn skip(missing: &str) {
+    assert!(
+        std::env::var_os("HAWKFISH_TEST_REQUIRE").is_none_or(|value| value != "1"),
+        "{missing} is missing"
+    );
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    eprintln!("SKIPPED {test}: {missing} is missing");
+    if let Some(file) = std::env::var_os("HAWKFISH_TEST_SKIPS") {
+        let skips = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file);
+        let _ = skips.and_then(|mut skips| writeln!(skips, "{test}: {missing}"));
+    }
+}
