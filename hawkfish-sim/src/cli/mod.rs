@@ -5,8 +5,11 @@ use std::path::Path;
 
 use hawkfish_sim::Description;
 
+pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod faults;
+pub(crate) mod replay;
+pub(crate) mod record;
 pub(crate) mod serve;
 
 /// What went wrong, for people.

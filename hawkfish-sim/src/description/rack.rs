@@ -1,10 +1,12 @@
 //! Racks.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::GuestMake;
+use crate::replay::UnknownActions;
 
 /// A rack of servers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,12 @@ pub struct Rack {
     /// Servers with guests of their own, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub guests: BTreeMap<String, GuestMake>,
+    /// A capture, a folder or an archive, that each of its servers shows: see [`crate::capture`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<PathBuf>,
+    /// What becomes of actions of the capture that are not understood.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub unknown_actions: UnknownActions,
 }
 
 impl Rack {
@@ -32,8 +40,14 @@ impl Rack {
             systems,
             profiles: Vec::new(),
             guests: BTreeMap::new(),
+            capture: None,
+            unknown_actions: UnknownActions::Refuse,
         }
     }
+}
+
+fn is_usual(unknown: &UnknownActions) -> bool {
+    *unknown == UnknownActions::Refuse
 }
 
 fn one() -> usize {
