@@ -8,7 +8,10 @@ use clap::{Parser, Subcommand};
 mod cli;
 
 use cli::Error;
+use cli::capture::OfCaptures;
 use cli::check::OfWorlds;
+use cli::record::Record;
+use cli::replay::Replay;
 use cli::serve::Serve;
 
 /// Simulated BMCs for tests of Redfish clients.
@@ -23,6 +26,13 @@ struct Cli {
 enum Command {
     /// Serve a world.
     Serve(Box<Serve>),
+    /// Serve what was captured of a BMC, with state.
+    Replay(Box<Replay>),
+    /// Record what a Redfish service answers, without what tells whose it is.
+    Record(Box<Record>),
+    /// Captures.
+    #[command(subcommand)]
+    Capture(OfCaptures),
     /// Descriptions of worlds.
     #[command(subcommand)]
     World(OfWorlds),
@@ -52,6 +62,9 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve(what) => cli::serve::serve(*what).await,
+        Command::Replay(what) => cli::replay::replay(*what).await,
+        Command::Record(what) => cli::record::record(*what).await,
+        Command::Capture(what) => cli::capture::run(what),
         Command::World(what) => cli::check::run(what),
         Command::Faults => cli::faults::run(),
     }
