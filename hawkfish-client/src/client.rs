@@ -84,6 +84,13 @@ impl Builder {
         self
     }
 
+    /// Trust the certificate whose SHA-256 this is, whoever signed it, and no certificate that is not named so.
+    #[must_use]
+    pub fn fingerprint(mut self, sha256: [u8; 32]) -> Self {
+        self.trust.fingerprints.push(sha256);
+        self
+    }
+
     /// How long one answer may take; 60 s if not said.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -2,6 +2,7 @@
 
 mod in_process;
 mod network;
+mod pinned;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;

@@ -14,6 +14,8 @@ use crate::error::{Error, Kind};
 pub(crate) struct Trust {
     pub(crate) ca_pem: Vec<Vec<u8>>,
     pub(crate) insecure: bool,
+    /// SHA-256 of certificates; where there are some, no other is trusted.
+    pub(crate) fingerprints: Vec<[u8; 32]>,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,11 @@ impl Network {
             for certificate in certificates {
                 builder = builder.add_root_certificate(certificate);
             }
+        }
+        if !trust.fingerprints.is_empty() {
+            let wrong = |error| Error::new(Kind::Refused, "TLS cannot be set up").caused_by(error);
+            builder = builder
+                .use_preconfigured_tls(super::pinned::config(&trust.fingerprints).map_err(wrong)?);
         }
         // What runs on this machine is not behind a proxy.
         let local = match base.host() {

@@ -71,3 +71,21 @@ fn a_ca_that_is_no_certificate_is_refused() {
         .unwrap_err();
     assert_eq!(error.kind, Kind::Refused);
 }
+
+#[tokio::test]
+async fn a_certificate_is_trusted_by_its_fingerprint_and_no_other_is() {
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    use sha2::{Digest as _, Sha256};
+
+    let (url, pem) = listen().await;
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let client = Client::builder(&url).fingerprint(Sha256::digest(&der).into());
+    assert_eq!(
+        client.build().unwrap().root().await.unwrap().value["Id"],
+        "x"
+    );
+    let other = Client::builder(&url).fingerprint([7; 32]).build().unwrap();
+    let error = other.root().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Transport);
+    assert!(error.to_string().contains("SHA-256"), "{error}");
+}
