@@ -10,12 +10,15 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use hawkfish_core::ctx::Ctx;
 use hawkfish_core::id::SystemId;
-use http::{Request, Response};
+use hawkfish_server::layers::X_AUTH_TOKEN;
+use hawkfish_server::serve::Hangup;
+use http::header::ACCEPT_ENCODING;
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use jiff::SignedDuration;
 
 use crate::face::Face;
-use crate::fault::{self, Broken, Encounter, Firing, Then};
+use crate::fault::{self, Asked, Broken, Encounter, Firing, Framing, Pace, Then};
+use crate::trace::{Exchange, InFlight};
 use crate::world::World;
 
 /// The service of a world with its faults, as a [`tower::Service`]: what a client talks to. Cheap to clone.
@@ -43,103 +46,241 @@ impl Bmc {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes());
         let body = body.unwrap_or_else(|_broken| Bytes::new());
-        world.traced(|trace| {
-            let uri = parts.uri.path_and_query().map_or("", |all| all.as_str());
-            trace.request(world.now(), &parts.method, uri, &parts.headers, &body);
-        });
+        world.take_events().await;
+        let mut exchange = world.is_traced().then(|| self.exchange(&parts, &body));
+        if let Some(exchange) = &mut exchange {
+            world.traced(|trace| trace.request(exchange));
+        }
         let under_way = UnderWay::new(world);
-        let firings = self.meet(&parts, under_way.count);
-        let path = parts.uri.path().to_owned();
-        let answered = self
-            .through(&path, &firings, Request::from_parts(parts, body))
-            .await;
-        world.traced(|trace| match &answered {
-            Ok((parts, body)) => {
-                trace.response(world.now(), parts.status, &parts.headers, body.bytes())
+        // Only a socket can be told to hang up.
+        let said = parts.extensions.get::<InFlight>();
+        let in_flight = said.map_or(under_way.count, |said| said.0);
+        let is_on_wire = parts.extensions.get::<Hangup>().is_some();
+        let request = Request::from_parts(parts, body);
+        let answered = self.through(request, in_flight, exchange.as_mut()).await;
+        if let Some(exchange) = &exchange {
+            world.traced(|trace| match &answered {
+                Ok((parts, body)) => {
+                    let (status, headers) = (parts.status, &parts.headers);
+                    trace.response(exchange, world.now(), status, headers, &body.bytes());
+                }
+                Err(broken) => trace.broken(world.now(), Some(exchange), &broken.to_string()),
+            });
+        }
+        let (mut parts, body) = self.leave(answered?).await;
+        let pace = parts.extensions.remove::<Pace>();
+        let framing = parts.extensions.remove::<Framing>();
+        Ok(match (body, framing, pace) {
+            (Answered::Whole(whole), Some(framing), _) => {
+                framing.of(parts, &whole.bytes, is_on_wire)
             }
-            Err(broken) => trace.broken(world.now(), &broken.to_string()),
-        });
-        let (parts, body) = answered?;
-        Ok(Response::from_parts(parts, body.into_body()))
+            (Answered::Whole(whole), None, Some(pace)) => {
+                let body = pace.of(whole.bytes, world, is_on_wire);
+                Response::from_parts(parts, body)
+            }
+            (body, ..) => Response::from_parts(parts, body.into_body()),
+        })
+    }
+
+    /// The request as the trace tells it.
+    fn exchange(&self, parts: &http::request::Parts, body: &Bytes) -> Exchange {
+        let uri = parts.uri.path_and_query();
+        Exchange {
+            number: 0,
+            at: self.world.now(),
+            face: self.face.system.as_ref().map(|_| self.face.name.clone()),
+            method: parts.method.clone(),
+            uri: uri.map_or_else(String::new, ToString::to_string),
+            headers: parts.headers.clone(),
+            body: body.clone(),
+            is_met: false,
+        }
+    }
+
+    /// The answer as the face gives it: with what stands in front of its URIs.
+    async fn leave(
+        &self,
+        (parts, body): (http::response::Parts, Answered),
+    ) -> (http::response::Parts, Answered) {
+        let Some(shown) = self.face.prefixed() else {
+            return (parts, body);
+        };
+        match body {
+            Answered::Whole(Collected { bytes, broke }) => {
+                let left = shown.leave(Response::from_parts(parts, Body::from(bytes)));
+                let (parts, body) = left.await.into_parts();
+                let Collected { bytes, .. } = Collected::of(body).await;
+                (parts, Answered::Whole(Collected { bytes, broke }))
+            }
+            Answered::Stream(body) => {
+                let left = shown.leave(Response::from_parts(parts, body)).await;
+                let (parts, body) = left.into_parts();
+                (parts, Answered::Stream(body))
+            }
+        }
     }
 
     /// The rules that fire, which the trace tells.
-    fn meet(&self, parts: &http::request::Parts, in_flight: u32) -> Vec<Firing> {
+    fn meet(
+        &self,
+        parts: &http::request::Parts,
+        status: Option<StatusCode>,
+        in_flight: u32,
+    ) -> Vec<Firing> {
         let world = &self.world;
         let system = self.system(parts.uri.path());
-        let request = Encounter {
-            at: world.age(),
-            method: &parts.method,
-            path: parts.uri.path(),
-            headers: &parts.headers,
-            system: system
-                .as_ref()
-                .map(|(id, name)| (id.as_str(), name.as_str())),
-            in_flight,
-        };
-        let firings = world.faults(|engine| engine.meet(&request));
+        let bmc = system.clone().or_else(|| self.alone());
+        let at = world.age();
+        let token = parts.headers.get(X_AUTH_TOKEN);
+        let firings = world.faults(|engine| {
+            let session = token.and_then(|token| engine.session(token.as_bytes(), at));
+            engine.meet(&Encounter {
+                at,
+                method: &parts.method,
+                path: parts.uri.path(),
+                headers: &parts.headers,
+                face: &self.face.name,
+                system: system
+                    .as_ref()
+                    .map(|(id, name)| (id.as_str(), name.as_str())),
+                bmc: bmc.as_ref().map(|(id, name)| (id.as_str(), name.as_str())),
+                session,
+                status,
+                in_flight,
+            })
+        });
         for firing in &firings {
             world.traced(|trace| trace.fault(world.now(), &firing.rule.name, firing.number));
         }
         firings
     }
 
-    /// Id and name of the system that a path belongs to.
+    /// Id and name of the only system of the world.
+    fn alone(&self) -> Option<(String, String)> {
+        let (hf, service) = (self.world.hawkfish(), Ctx::service());
+        if hf.inventory().count(&service) != 1 {
+            return None;
+        }
+        let system = hf.inventory().each(&service).next()?;
+        Some((system.id.to_string(), system.machine.name.clone()))
+    }
+
+    /// The BMC that a request is for: it may restart now, be away already, or forget a task. What it is answered with, where that is all of the answer.
+    async fn at_the_bmc(
+        &self,
+        parts: &http::request::Parts,
+        firings: &[Firing],
+        asked: &Asked,
+    ) -> Result<Option<Response<Body>>, Broken> {
+        let world = &self.world;
+        let id = self.system(parts.uri.path()).or_else(|| self.alone());
+        let id = id.and_then(|(id, _)| SystemId::parse(&id).ok());
+        if let Some(id) = &id {
+            for firing in firings {
+                if firing.rule.then.place() == fault::Place::Happening {
+                    world.strike(id, &firing.rule).await;
+                }
+            }
+        }
+        match world.nobody_there(id.as_ref()).await {
+            None => Ok(None),
+            Some(fault::Nobody::Closed(broken)) => Err(broken),
+            Some(fault::Nobody::Busy(seconds)) => Ok(Some(fault::busy(seconds, asked))),
+        }
+    }
+
+    /// Id and name of the system that a path belongs to; at a face all others belong to its system.
     fn system(&self, path: &str) -> Option<(String, String)> {
-        let rest = path.strip_prefix("/redfish/v1/")?;
-        let mut parts = rest.split('/');
-        let of = parts.next()?;
-        let id = matches!(of, "Systems" | "Managers" | "Chassis").then(|| parts.next())??;
-        let id = SystemId::parse(id).ok()?;
+        let id = named(path).or_else(|| self.face.system.clone())?;
         let system = self.world.hawkfish().system(&Ctx::service(), &id).ok()?;
         Some((id.to_string(), system.machine.name.clone()))
     }
 
     async fn through(
         &self,
-        path: &str,
-        firings: &[Firing],
         request: Request<Bytes>,
+        in_flight: u32,
+        exchange: Option<&mut Exchange>,
     ) -> Result<(http::response::Parts, Answered), Broken> {
         let world = &self.world;
-        let mut response = None;
-        for firing in firings {
-            if let Then::Delay(delay) = &firing.rule.then {
-                world.pass(long(delay, firing.roll)).await;
-            } else if let Some(instead) = fault::before(firing, path)? {
-                response = Some(instead);
-                break;
+        let (mut parts, body) = request.into_parts();
+        let firings = self.meet(&parts, None, in_flight);
+        let asked = Asked::of(&parts, world.now(), world.age());
+        let mut instead = self.at_the_bmc(&parts, &firings, &asked).await?;
+        let shown = world.look_at_task(&parts.method, parts.uri.path()).await;
+        let rules = if instead.is_none() { firings.as_slice() } else { &[] };
+        for firing in rules {
+            match &firing.rule.then {
+                Then::Delay(delay) => world.pass(delay.draw(firing.roll)).await,
+                Then::Query(query) => {
+                    if let Some(rest) = query.of(&parts.uri) {
+                        parts.uri = rest;
+                    }
+                }
+                _ => {
+                    let memory =
+                        |engine: &mut fault::Engine| fault::before(firing, &asked, engine.memory());
+                    if let Some(response) = world.faults(memory)? {
+                        instead = Some(response);
+                        break;
+                    }
+                }
             }
         }
-        let mut response = match response {
+        let is_instead = instead.is_some();
+        let mut response = match instead {
             Some(response) => response,
             None => {
+                if shown.is_some() || world.faults(|engine| engine.reads_bodies()) {
+                    parts.headers.remove(ACCEPT_ENCODING);
+                }
                 let front = world.front_for(&self.face);
-                front.answer(request.map(Body::from)).await
+                let request = Request::from_parts(parts.clone(), Body::from(body));
+                front.answer(request).await
             }
         };
-        for firing in firings {
-            response = fault::after(firing, response).await?;
+        if let Some(shown) = shown {
+            response = shown.put_into(response).await;
         }
-        let (parts, body) = response.into_parts();
-        let kind = parts.headers.get(http::header::CONTENT_TYPE);
-        let body = match kind {
-            // It has no end that could be waited for.
-            Some(kind) if kind.as_bytes().starts_with(b"text/event-stream") => {
-                Answered::Stream(body)
+        let status = response.status();
+        let mut all = firings;
+        if world.faults(|engine| engine.asks_for_status()) {
+            all.extend(self.meet(&parts, Some(status), in_flight));
+        }
+        if let Some(exchange) = exchange {
+            exchange.is_met = !all.is_empty();
+        }
+        for firing in &all {
+            // What a cache has given is not put into it again.
+            if is_instead && matches!(firing.rule.then, Then::Cache(_)) {
+                continue;
             }
-            _ => Answered::Whole(Collected::of(body).await),
+            let memory = |look: &mut dyn FnMut(&mut fault::Memory)| {
+                world.faults(|engine| look(engine.memory()));
+            };
+            response = fault::after(firing, response, &asked, memory).await?;
+        }
+        if let Some(token) = response.headers().get(X_AUTH_TOKEN) {
+            let at = world.age();
+            world.faults(|engine| engine.session(token.as_bytes(), at));
+        }
+        let is_stream = fault::is_stream(&response);
+        let (parts, body) = response.into_parts();
+        let body = match is_stream {
+            true => Answered::Stream(body),
+            false => Answered::Whole(Collected::of(body).await),
         };
         Ok((parts, body))
     }
 }
 
-/// How long a delay is this time, to the millisecond.
-fn long(delay: &fault::Delay, roll: u64) -> SignedDuration {
-    let (least, most) = (delay.least, delay.most.unwrap_or(delay.least));
-    let span = u64::try_from((most - least).as_millis()).unwrap_or(0);
-    let more = roll % (span + 1);
-    least + SignedDuration::from_millis(i64::try_from(more).unwrap_or(i64::MAX))
+/// The system that stands in a path.
+fn named(path: &str) -> Option<SystemId> {
+    let rest = path.strip_prefix("/redfish/v1/")?;
+    let mut parts = rest.split('/');
+    let of = parts.next()?;
+    let id = matches!(of, "Systems" | "Managers" | "Chassis").then(|| parts.next())?;
+    SystemId::parse(id?).ok()
 }
 
 /// The body of an answer.
@@ -149,10 +290,10 @@ enum Answered {
 }
 
 impl Answered {
-    fn bytes(&self) -> &[u8] {
+    fn bytes(&self) -> Bytes {
         match self {
-            Self::Whole(collected) => &collected.bytes,
-            Self::Stream(_) => b"",
+            Self::Whole(collected) => collected.bytes.clone(),
+            Self::Stream(_) => Bytes::new(),
         }
     }
 

@@ -1,122 +1,107 @@
 //! What a firing does to a request and to its answer.
 
 use axum::body::Body;
-use bytes::Bytes;
-use futures::{StreamExt as _, stream};
-use hawkfish_server::problem::Problem;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::BodyExt as _;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, Uri};
+use jiff::{SignedDuration, Timestamp};
 
+use super::body::Pace;
 use super::engine::Firing;
-use super::rule::{Answer, Damage, HangUp, Headers, Then};
+use super::etag::{Etag, Memory};
+use super::rule::{HangUp, Then};
 
 /// The connection was closed without an answer, because a rule says so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("fault {0:?}: the connection was closed")]
 pub struct Broken(pub String);
 
-/// What a firing makes of a request that the service has not seen: an answer in place of the service's, or none at all.
-pub(crate) fn before(firing: &Firing, path: &str) -> Result<Option<Response<Body>>, Broken> {
-    let mut response = match &firing.rule.then {
-        Then::Answer(answer) => refusal(answer, path),
-        Then::Pretend(pretend) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = status(pretend.status);
-            response
-        }
-        Then::HangUp(HangUp::Before) => return Err(Broken(firing.rule.name.clone())),
-        Then::HangUp(HangUp::After) | Then::Delay(_) | Then::Damage(_) | Then::Headers(_) => {
-            return Ok(None);
-        }
-    };
-    // As every answer of the service has them.
-    let headers = response.headers_mut();
-    headers.insert("odata-version", HeaderValue::from_static("4.0"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(Some(response))
+/// What was asked for, as effects see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    /// What the client calls the service.
+    pub(crate) host: String,
+    pub(crate) scheme: &'static str,
+    pub(crate) now: Timestamp,
+    pub(crate) age: SignedDuration,
 }
 
-/// What a firing makes of the service's answer.
+impl Asked {
+    pub(crate) fn of(parts: &Parts, now: Timestamp, age: SignedDuration) -> Self {
+        let said = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = said.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+        let peer = parts.extensions.get::<hawkfish_server::layers::Peer>();
+        let is_tls = peer.is_some_and(|peer| peer.tls);
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            host: host.unwrap_or("localhost").to_owned(),
+            scheme: if is_tls { "https" } else { "http" },
+            now,
+            age,
+        }
+    }
+
+    /// What tells a request from others: what is asked for, and who asks.
+    pub(super) fn key(&self) -> String {
+        let who = [AUTHORIZATION.as_str(), "x-auth-token"].map(|name| self.headers.get(name));
+        format!("{} {who:?}", self.uri)
+    }
+}
+
+/// What a firing makes of a request that the service has not seen: an answer in place of the service's, or none at all.
+pub(crate) fn before(
+    firing: &Firing,
+    asked: &Asked,
+    memory: &mut Memory,
+) -> Result<Option<Response<Body>>, Broken> {
+    Ok(match &firing.rule.then {
+        Then::Answer(answer) => Some(answer.response(asked)),
+        Then::Pretend(pretend) => Some(pretend.response()),
+        Then::Redirect(redirect) => Some(redirect.response(asked)),
+        Then::Etag(Etag::Unchanged) => Etag::unchanged(asked),
+        Then::Cache(_) if asked.method == Method::GET => memory.kept(&firing.rule.name, asked),
+        Then::HangUp(HangUp::Before) => return Err(Broken(firing.rule.name.clone())),
+        _ => None,
+    })
+}
+
+/// What a firing makes of an answer. Streams have no body that could be changed as a whole.
 pub(crate) async fn after(
     firing: &Firing,
-    response: Response<Body>,
+    mut response: Response<Body>,
+    asked: &Asked,
+    memory: impl FnOnce(&mut dyn FnMut(&mut Memory)),
 ) -> Result<Response<Body>, Broken> {
-    match &firing.rule.then {
-        Then::HangUp(HangUp::After) => Err(Broken(firing.rule.name.clone())),
-        Then::Damage(damage) => Ok(damaged(*damage, response).await),
-        Then::Headers(headers) => Ok(reheaded(headers, response)),
-        Then::Answer(_) | Then::Pretend(_) | Then::Delay(_) | Then::HangUp(HangUp::Before) => {
-            Ok(response)
+    let is_stream = is_stream(&response);
+    Ok(match &firing.rule.then {
+        Then::HangUp(HangUp::After) => return Err(Broken(firing.rule.name.clone())),
+        Then::Headers(headers) => headers.done_to(response),
+        Then::Location(location) => location.done_to(response, asked),
+        _ if is_stream => response,
+        Then::Damage(damage) => damage.done_to(response, asked).await,
+        Then::Edit(edit) => edit.done_to(response).await,
+        Then::Etag(etag) => etag.done_to(firing, response, asked, memory).await,
+        Then::Cache(cache) => cache.take(firing, response, asked, memory).await,
+        Then::Trickle(trickle) => {
+            let pace = Pace::Trickle(trickle.bytes_per_second);
+            response.extensions_mut().insert(pace);
+            response
         }
-    }
-}
-
-fn status(number: u16) -> StatusCode {
-    // A rule is checked when it is put in.
-    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn refusal(answer: &Answer, path: &str) -> Response<Body> {
-    let args: Vec<&str> = answer.args.iter().map(String::as_str).collect();
-    let problem = Problem::base(status(answer.status), &answer.message, &args);
-    let mut response = problem.into_response(path, None);
-    if let Some(seconds) = answer.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    response
-}
-
-async fn damaged(damage: Damage, response: Response<Body>) -> Response<Body> {
-    let (mut parts, body) = response.into_parts();
-    // The service's own bodies do not break.
-    let whole = match body.collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => Bytes::new(),
-    };
-    let half = whole.slice(..whole.len() / 2);
-    let body = match damage {
-        Damage::CutOff => {
-            parts.headers.insert(CONTENT_LENGTH, whole.len().into());
-            let end = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            let body = breaking_off(half, axum::Error::new(end));
-            return Response::from_parts(parts, body);
+        Then::Framing(framing) => {
+            response.extensions_mut().insert(*framing);
+            response
         }
-        Damage::Truncated => half,
-        Damage::Empty => Bytes::new(),
-        Damage::Html => {
-            parts
-                .headers
-                .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-            Bytes::from_static(b"<html><body><h1>It works!</h1></body></html>")
-        }
-        Damage::NotUtf8 => Bytes::from([b"\xff\xfe".as_slice(), &whole].concat()),
-        Damage::Array => Bytes::from([b"[".as_slice(), &whole, b"]"].concat()),
-    };
-    parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    Response::from_parts(parts, Body::from(body))
+        _ => response,
+    })
 }
 
-/// A body that breaks off after some bytes.
-pub(crate) fn breaking_off(bytes: Bytes, error: axum::Error) -> Body {
-    let end = async {
-        // What came before is sent first.
-        tokio::task::yield_now().await;
-        Err(error)
-    };
-    let begin = stream::once(async { Ok(bytes) });
-    Body::from_stream(begin.chain(stream::once(end)))
-}
-
-fn reheaded(change: &Headers, mut response: Response<Body>) -> Response<Body> {
-    let headers = response.headers_mut();
-    for name in &change.remove {
-        headers.remove(name.as_str());
-    }
-    for (name, value) in &change.set {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
-    }
-    response
+/// Whether it has no end that could be waited for.
+pub(crate) fn is_stream(response: &Response<Body>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }

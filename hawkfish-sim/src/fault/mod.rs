@@ -11,15 +11,46 @@
 //! then = { answer = { status = 503, message = "ServiceTemporarilyUnavailable", args = ["5"], retry_after = 5 } }
 //! ```
 
+mod answer;
+mod bmc;
+mod body;
+mod certificate;
+mod edit;
 mod effect;
 mod engine;
+mod etag;
+mod headers;
+mod ill;
+mod latency;
+mod machine;
 mod preset;
 mod rule;
+mod told;
 mod when;
+mod wire;
+mod work;
 
+pub use answer::{Aim, Answer, Pretend, Redirect, RetryForm};
+pub use bmc::{Away, Bmc, Clock, Reboot};
+pub(crate) use bmc::{Absent, Nobody, busy};
+pub(crate) use body::{Pace, breaking_off};
+pub use body::{Damage, Trickle};
+pub(crate) use certificate::Authority;
+pub use certificate::Tls;
+pub use edit::{Change, Edit};
 pub use effect::Broken;
-pub(crate) use effect::{after, before, breaking_off};
-pub use engine::{Encounter, Engine, Firing};
+pub(crate) use effect::{Asked, after, before, is_stream};
+pub use engine::{Arrival, Encounter, Engine, Firing};
+pub(crate) use etag::Memory;
+pub use etag::{Cache, Etag};
+pub use headers::{Headers, Location, Query};
+pub(crate) use ill::Ill;
+pub use latency::Delay;
+pub use machine::{Command, Firmware, Machine, Media, Override, Power};
 pub use preset::{PRESETS, Preset, preset};
-pub use rule::{Answer, BadRule, Damage, Delay, HangUp, Headers, Pretend, Rule, Then};
-pub use when::{Calls, Method, Pattern, When};
+pub use rule::{BadRule, HangUp, Place, Rule, Then};
+pub use told::{Events, Listener, Reordered};
+pub use when::{Calls, Method, Pattern, Rate, When};
+pub(crate) use wire::Door;
+pub use wire::{Certificate, Connection, Framing};
+pub use work::{Fails, Operation, Percent, Task};

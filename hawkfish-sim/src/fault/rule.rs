@@ -1,12 +1,19 @@
 //! What a rule says.
 
-use std::collections::BTreeMap;
-
-use http::StatusCode;
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::bmc::Bmc;
+use super::machine::Machine;
+use super::told::Events;
+use super::work::Task;
+use super::answer::{Answer, Pretend, Redirect};
+use super::body::{Damage, Trickle};
+use super::edit::Edit;
+use super::etag::{Cache, Etag};
+use super::headers::{Headers, Location, Query};
+use super::latency::Delay;
 use super::when::When;
+use super::wire::{Certificate, Connection, Framing};
 
 /// A rule that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,69 +38,217 @@ pub struct Rule {
     pub then: Then,
 }
 
-/// What happens to a request.
+/// What happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Then {
-    /// It is answered at once; the service does not see it.
+    /// A request is answered at once; the service does not see it.
     Answer(Answer),
-    /// It is answered as if it had been done; the service does not see it.
+    /// A request is answered as if it had been done; the service does not see it.
     Pretend(Pretend),
-    /// It takes longer.
+    /// A request is sent elsewhere; the service does not see it.
+    Redirect(Redirect),
+    /// A request takes longer.
     Delay(Delay),
-    /// The connection is closed.
+    /// Parameters of a query are not looked at.
+    Query(Query),
+    /// A GET is answered as it was answered before.
+    Cache(Cache),
+    /// The connection of a request is closed.
     HangUp(HangUp),
-    /// The body of the answer is not as it should be.
+    /// The body of an answer is not as it should be.
     Damage(Damage),
-    /// Headers of the answer are not as they should be.
+    /// The JSON of an answer says something else.
+    Edit(Edit),
+    /// The body of an answer comes slowly.
+    Trickle(Trickle),
+    /// Headers of an answer are not as they should be.
     Headers(Headers),
+    /// The header Location of an answer is written in another way.
+    Location(Location),
+    /// The tag of an answer is not that of what it shows.
+    Etag(Etag),
+    /// An answer is not framed as HTTP wants it.
+    Framing(Framing),
+    /// A connection is not served.
+    Connection(Connection),
+    /// A connection is shown another certificate.
+    Certificate(Certificate),
+    /// An event goes astray on its way.
+    Events(Events),
+    /// A task goes wrong.
+    Task(Task),
+    /// A BMC restarts, or its clock is wrong.
+    Bmc(Bmc),
+    /// A machine does not do as it is told, or a part of it fails.
+    Machine(Machine),
 }
 
-/// An answer in place of the service's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// The HTTP status, 400 to 599.
-    pub status: u16,
-    /// The key of a message of DMTF's Base registry; the body carries it. `GeneralError` unless said.
-    #[serde(default = "general")]
-    pub message: String,
-    /// The arguments of the message.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<String>,
-    /// The header Retry-After, seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<u32>,
+/// What a rule is about. It decides which selectors it can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// A request, before its answer is known.
+    Request,
+    /// An answer.
+    Answer,
+    /// A connection, of which nothing is read yet.
+    Connection,
+    /// An event on its way to one who listens.
+    Event,
+    /// A task.
+    Task,
+    /// Something that is done to a machine.
+    Deed,
+    /// Something that happens by itself, at a time or when a request comes.
+    Happening,
 }
 
-fn general() -> String {
-    "GeneralError".to_owned()
-}
-
-/// The answer of a service that says it did what it did not do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Pretend {
-    /// The HTTP status, 200 to 299; 202 makes no task, so that there is nothing to wait for.
-    pub status: u16,
-}
-
-impl Default for Pretend {
-    fn default() -> Self {
-        Self { status: 204 }
+impl Place {
+    /// The selectors that make sense there.
+    #[must_use]
+    pub fn selectors(self) -> &'static [&'static str] {
+        match self {
+            Self::Request => &[
+                "system",
+                "face",
+                "uri",
+                "method",
+                "header",
+                "session_over",
+                "rate_over",
+                "calls",
+                "chance",
+                "from",
+                "until",
+                "in_flight_over",
+            ],
+            Self::Answer => &[
+                "system",
+                "face",
+                "uri",
+                "method",
+                "header",
+                "status",
+                "session_over",
+                "rate_over",
+                "calls",
+                "chance",
+                "from",
+                "until",
+                "in_flight_over",
+            ],
+            Self::Event => &["system", "message", "to", "calls", "chance", "from", "until"],
+            Self::Task => &["system", "operation", "calls", "chance", "from", "until"],
+            Self::Deed => &["system", "power", "calls", "chance", "from", "until"],
+            Self::Happening => &[
+                "system", "face", "uri", "method", "header", "at", "every", "calls", "chance",
+                "from", "until",
+            ],
+            Self::Connection => &[
+                "face",
+                "rate_over",
+                "calls",
+                "chance",
+                "from",
+                "until",
+                "in_flight_over",
+            ],
+        }
     }
 }
 
-/// How much longer something takes: as much as chance says, each as likely as the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Delay {
-    /// At least.
-    pub least: SignedDuration,
-    /// At most; as the least unless said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub most: Option<SignedDuration>,
+impl Then {
+    /// What it is about.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Answer(_)
+            | Self::Pretend(_)
+            | Self::Redirect(_)
+            | Self::Delay(_)
+            | Self::Query(_)
+            | Self::Cache(_)
+            | Self::HangUp(HangUp::Before)
+            | Self::Etag(Etag::Unchanged) => Place::Request,
+            Self::HangUp(HangUp::After)
+            | Self::Damage(_)
+            | Self::Edit(_)
+            | Self::Trickle(_)
+            | Self::Headers(_)
+            | Self::Location(_)
+            | Self::Etag(_)
+            | Self::Framing(_) => Place::Answer,
+            Self::Connection(_) | Self::Certificate(_) => Place::Connection,
+            Self::Events(_) => Place::Event,
+            Self::Task(_) => Place::Task,
+            Self::Bmc(_) => Place::Happening,
+            Self::Machine(machine) if machine.mishap().is_some() => Place::Happening,
+            Self::Machine(_) => Place::Deed,
+        }
+    }
+
+    /// What it is called where it is written.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Answer(_) => "answer",
+            Self::Pretend(_) => "pretend",
+            Self::Redirect(_) => "redirect",
+            Self::Delay(_) => "delay",
+            Self::Query(_) => "query",
+            Self::Cache(_) => "cache",
+            Self::HangUp(_) => "hang_up",
+            Self::Damage(_) => "damage",
+            Self::Edit(_) => "edit",
+            Self::Trickle(_) => "trickle",
+            Self::Headers(_) => "headers",
+            Self::Location(_) => "location",
+            Self::Etag(_) => "etag",
+            Self::Framing(_) => "framing",
+            Self::Connection(_) => "connection",
+            Self::Certificate(_) => "certificate",
+            Self::Events(_) => "events",
+            Self::Task(_) => "task",
+            Self::Bmc(_) => "bmc",
+            Self::Machine(_) => "machine",
+        }
+    }
+
+    /// Whether it reads or writes the text of bodies: who is behind must not pack them.
+    pub(crate) fn reads_bodies(&self) -> bool {
+        matches!(
+            self,
+            Self::Damage(_) | Self::Edit(_) | Self::Etag(_) | Self::Cache(_)
+        )
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Answer(answer) => answer.check(),
+            Self::Pretend(pretend) => pretend.check(),
+            Self::Redirect(redirect) => redirect.check(),
+            Self::Delay(delay) => delay.check(),
+            Self::Query(query) => query.check(),
+            Self::Cache(cache) => cache.check(),
+            Self::Edit(edit) => edit.check(),
+            Self::Trickle(trickle) => trickle.check(),
+            Self::Headers(headers) => headers.check(),
+            Self::Location(location) => location.check(),
+            Self::Events(events) => events.check(),
+            Self::Bmc(bmc) => bmc.check(),
+            Self::Machine(machine) => machine.check(),
+            Self::HangUp(_)
+            | Self::Damage(_)
+            | Self::Etag(_)
+            | Self::Framing(_)
+            | Self::Connection(_)
+            | Self::Certificate(_)
+            // With what its rule says of when.
+            | Self::Task(_) => Ok(()),
+        }
+    }
 }
 
 /// When the connection is closed.
@@ -106,36 +261,8 @@ pub enum HangUp {
     After,
 }
 
-/// What becomes of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Damage {
-    /// The connection ends in the middle of it: its length says more than there is.
-    CutOff,
-    /// It is whole as HTTP sees it, and ends in the middle as JSON sees it.
-    Truncated,
-    /// Nothing is left.
-    Empty,
-    /// A page of HTML, as web servers in front of a service that is not up give one.
-    Html,
-    /// Bytes that are no text.
-    NotUtf8,
-    /// An array where there should be an object.
-    Array,
-}
-
-/// What becomes of headers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Headers {
-    /// These are missing.
-    pub remove: Vec<String>,
-    /// These are as said.
-    pub set: BTreeMap<String, String>,
-}
-
 impl Rule {
-    /// A rule for every request, to be narrowed.
+    /// A rule for everything, to be narrowed.
     #[must_use]
     pub fn new(name: impl Into<String>, then: Then) -> Self {
         Self {
@@ -157,68 +284,52 @@ impl Rule {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self) -> Result<(), BadRule> {
-        let wrong = |what: &str| {
-            Err(BadRule {
-                rule: self.name.clone(),
-                what: what.to_owned(),
-            })
+        let possible = self.then.place().selectors();
+        let said = self.when.said();
+        let misplaced = said.iter().find(|selector| !possible.contains(selector));
+        let checked = match misplaced {
+            Some(selector) => Err(format!(
+                "{selector} says nothing of what {} is about",
+                self.then.name()
+            )),
+            None => self.when.check().and_then(|()| match &self.then {
+                Then::Task(task) => task.check(&self.when.operation),
+                Then::Machine(machine)
+                    if !self.when.power.is_empty() && !matches!(machine, Machine::Power(_)) =>
+                {
+                    Err("power says nothing of what is no power command".to_owned())
+                }
+                then => then.check(),
+            }),
         };
-        let When {
-            calls,
-            chance,
-            from,
-            until,
-            header,
-            ..
-        } = &self.when;
-        if calls.first == 0 || calls.every == 0 {
-            return wrong("calls are counted from 1, and every 0th is none");
-        }
-        if chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
-            return wrong("a chance is between 0 and 1");
-        }
-        if from.zip(*until).is_some_and(|(from, until)| until <= from) {
-            return wrong("it ends before it begins");
-        }
-        let name = |name: &str| http::HeaderName::try_from(name).is_ok();
-        if header.as_deref().is_some_and(|header| !name(header)) {
-            return wrong("that is no name of a header");
-        }
-        match &self.then {
-            Then::Answer(answer) => {
-                let status = StatusCode::from_u16(answer.status);
-                if !status.is_ok_and(|s| s.is_client_error() || s.is_server_error()) {
-                    return wrong("the status of an answer is 400 to 599");
-                }
-                let facts = hawkfish_redfish::message::base_facts();
-                let mut known = facts.filter(|(key, ..)| *key == answer.message);
-                match known.next() {
-                    None => return wrong("the Base registry has no such message"),
-                    Some((_, args, _)) if args != answer.args.len() => {
-                        return wrong("the message takes another number of arguments");
-                    }
-                    Some(_) => {}
-                }
-            }
-            Then::Pretend(pretend) => {
-                let status = StatusCode::from_u16(pretend.status);
-                if !status.is_ok_and(|s| s.is_success()) {
-                    return wrong("the status of a pretence is 200 to 299");
-                }
-            }
-            Then::Delay(Delay { least, most }) => {
-                if least.is_negative() || most.is_some_and(|most| most < *least) {
-                    return wrong("a delay goes from nothing up");
-                }
-            }
-            Then::Headers(Headers { remove, set }) => {
-                let value = |value: &String| http::HeaderValue::try_from(value).is_ok();
-                if !remove.iter().chain(set.keys()).all(|n| name(n)) || !set.values().all(value) {
-                    return wrong("that cannot stand in a header");
-                }
-            }
-            Then::HangUp(_) | Then::Damage(_) => {}
-        }
-        Ok(())
+        checked.map_err(|what| BadRule {
+            rule: self.name.clone(),
+            what,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Pattern;
+
+    #[test]
+    fn a_selector_that_an_action_cannot_have_is_refused_with_both_names() {
+        let uri = When {
+            uri: Some(Pattern::new("/redfish/v1/**").unwrap()),
+            ..When::default()
+        };
+        let reset = Rule::new("r", Then::Connection(Connection::Reset)).when(uri);
+        let bad = reset.check().unwrap_err();
+        assert!(bad.what.contains("uri") && bad.what.contains("connection"), "{bad}");
+        let status = When {
+            status: vec![Pattern::new("404").unwrap()],
+            ..When::default()
+        };
+        let bad = Rule::new("d", Then::HangUp(HangUp::Before)).when(status.clone());
+        let bad = bad.check().unwrap_err();
+        assert!(bad.what.contains("status") && bad.what.contains("hang_up"), "{bad}");
+        Rule::new("d", Then::HangUp(HangUp::After)).when(status).check().unwrap();
     }
 }

@@ -6,6 +6,10 @@ use globset::{GlobBuilder, GlobMatcher};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::machine::Command;
+use super::told::Listener;
+use super::work::Operation;
+
 /// To which requests something happens. All that is said must hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -13,6 +17,9 @@ pub struct When {
     /// The system that the URI belongs to, by its name (`sim-00001`) or id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<Pattern>,
+    /// The face that was talked to, by its name: that of a system, or `fleet`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face: Option<Pattern>,
     /// The path: `*` is any part without a slash, `**` any at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uri: Option<Pattern>,
@@ -22,6 +29,33 @@ pub struct When {
     /// A header that the request has, whatever its value; without regard to case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
+    /// The status of the service's answer: `404`, `4??` for any from 400 to 499.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<Pattern>,
+    /// Only in a session that is older than this; it is so old as its token was first seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_over: Option<SignedDuration>,
+    /// Only where more come than so many in so long; those that come in the meantime and are let through are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_over: Option<Rate>,
+    /// Of events: the id of the message, such as `ResourceEvent.*.ResourceChanged`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Pattern>,
+    /// Of events: who listens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<Listener>,
+    /// Of tasks: what they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub operation: Vec<Operation>,
+    /// Of power commands: which.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub power: Vec<Command>,
+    /// So long after the beginning of the world, by itself; at once, where that is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<SignedDuration>,
+    /// And from then on again each time that so long has passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<SignedDuration>,
     /// Which of the calls that all the rest holds for.
     pub calls: Calls,
     /// With what chance, 0 to 1.
@@ -33,9 +67,130 @@ pub struct When {
     /// No longer so long after the beginning of the world.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<SignedDuration>,
-    /// Only while more than so many requests are under way, this one among them.
+    /// Only while more than so many requests are under way, this one among them; where the rule is about connections, while so many are open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_flight_over: Option<u32>,
+}
+
+/// So many in so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// So many.
+    pub calls: u32,
+    /// In so long.
+    pub within: SignedDuration,
+}
+
+impl When {
+    /// The selectors that say something, by the names that they are written with.
+    #[must_use]
+    pub fn said(&self) -> Vec<&'static str> {
+        let Self {
+            system,
+            face,
+            uri,
+            method,
+            header,
+            status,
+            session_over,
+            rate_over,
+            message,
+            to,
+            operation,
+            power,
+            at,
+            every,
+            calls,
+            chance,
+            from,
+            until,
+            in_flight_over,
+        } = self;
+        [
+            ("system", system.is_some()),
+            ("face", face.is_some()),
+            ("uri", uri.is_some()),
+            ("method", !method.is_empty()),
+            ("header", header.is_some()),
+            ("status", !status.is_empty()),
+            ("session_over", session_over.is_some()),
+            ("rate_over", rate_over.is_some()),
+            ("message", message.is_some()),
+            ("to", !to.is_empty()),
+            ("operation", !operation.is_empty()),
+            ("power", !power.is_empty()),
+            ("at", at.is_some()),
+            ("every", every.is_some()),
+            ("calls", *calls != Calls::default()),
+            ("chance", chance.is_some()),
+            ("from", from.is_some()),
+            ("until", until.is_some()),
+            ("in_flight_over", in_flight_over.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_said)| is_said.then_some(name))
+        .collect()
+    }
+
+    /// Whether that is one of the systems that it is about, by id and name.
+    pub(super) fn of_system(&self, names: Option<(&str, &str)>) -> bool {
+        self.system.as_ref().is_none_or(|pattern| {
+            names.is_some_and(|(id, name)| pattern.fits(id) || pattern.fits(name))
+        })
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.at.is_none() && self.every.is_some() {
+            return Err("every is counted from a time: say at as well".to_owned());
+        }
+        if self.at.is_some_and(|at| at.is_negative()) {
+            return Err("at is not below zero".to_owned());
+        }
+        let least = SignedDuration::from_secs(1);
+        if self.every.is_some_and(|every| every < least) {
+            return Err("every is a second at least".to_owned());
+        }
+        if self.at.is_some() {
+            let of_requests = ["face", "uri", "method", "header"];
+            let said = self.said();
+            if let Some(selector) = said.iter().find(|one| of_requests.contains(*one)) {
+                return Err(format!("what happens at a time asks for no request: {selector}"));
+            }
+        }
+        let Self {
+            calls,
+            chance,
+            from,
+            until,
+            header,
+            session_over,
+            rate_over,
+            ..
+        } = self;
+        if calls.first == 0 || calls.every == 0 {
+            return Err("calls are counted from 1, and every 0th is none".to_owned());
+        }
+        if chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
+            return Err("a chance is between 0 and 1".to_owned());
+        }
+        if from.zip(*until).is_some_and(|(from, until)| until <= from) {
+            return Err("it ends before it begins".to_owned());
+        }
+        if header
+            .as_ref()
+            .is_some_and(|header| http::HeaderName::try_from(header).is_err())
+        {
+            return Err("that is no name of a header".to_owned());
+        }
+        if session_over.is_some_and(|over| over.is_negative()) {
+            return Err("session_over is not below zero".to_owned());
+        }
+        if rate_over.is_some_and(|rate| rate.calls == 0 || !rate.within.is_positive()) {
+            return Err("rate_over says how many, from 1 up, and in how long".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// Which calls, counted from 1.

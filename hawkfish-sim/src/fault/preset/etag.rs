@@ -1,8 +1,9 @@
 //! Tags, and what goes by them.
 
-use crate::fault::{Headers, Method, Then};
+use jiff::SignedDuration;
 
-use super::{Preset, answer, rule};
+use super::{Preset, answer, edited, of_every_get, rule};
+use crate::fault::{Cache, Change, Etag, Headers, Method, Then};
 
 pub(super) const PRESETS: &[Preset] = &[
     Preset {
@@ -30,6 +31,44 @@ pub(super) const PRESETS: &[Preset] = &[
                 "/redfish/v1/**",
                 &[],
             )]
+        },
+    },
+    Preset {
+        name: "etag-of-the-state-before",
+        about: "After a change a GET shows the tag of the state before, so that the next change by it is refused with 412, as where tags are made once a minute.",
+        make: || of_every_get("etag-of-the-state-before", Then::Etag(Etag::Before)),
+    },
+    Preset {
+        name: "etag-header-differs",
+        about: "The header ETag is not what @odata.etag says; only that one is right.",
+        make: || of_every_get("etag-header-differs", Then::Etag(Etag::HeaderDiffers)),
+    },
+    Preset {
+        name: "weak-etags",
+        about: "The tag in the header is weak, that in the body strong, as where a web server in front packs answers; If-Match with the weak one is refused.",
+        make: || of_every_get("weak-etags", Then::Etag(Etag::Weakness)),
+    },
+    Preset {
+        name: "members-without-etags",
+        about: "Members that are brought in by $expand have no @odata.etag.",
+        make: || {
+            let gone = Change::Remove("/Members/*/@odata.etag".to_owned());
+            edited("members-without-etags", vec![gone])
+        },
+    },
+    Preset {
+        name: "not-modified-though-changed",
+        about: "What is asked for with If-None-Match is always answered with 304, also when it has changed.",
+        make: || of_every_get("not-modified-though-changed", Then::Etag(Etag::Unchanged)),
+    },
+    Preset {
+        name: "stale-reads",
+        about: "A GET is answered for half a minute as it was before, so that changes show late, as where a cache stands before the service.",
+        make: || {
+            let cache = Cache {
+                keep: SignedDuration::from_secs(30),
+            };
+            of_every_get("stale-reads", Then::Cache(cache))
         },
     },
 ];

@@ -2,16 +2,19 @@
 
 use jiff::SignedDuration;
 
-use super::rule::{Answer, Delay, Rule, Then};
-use super::when::{Method, Pattern, When};
+use super::{Answer, Change, Delay, Edit, Method, Pattern, Rule, Then, When};
 
 mod auth;
+mod bmc;
 mod body;
 mod connection;
 mod effect;
 mod etag;
 mod headers;
+mod machine;
 mod overload;
+mod told;
+mod work;
 
 /// Rules under one name.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +44,7 @@ const SYSTEM: &str = "/redfish/v1/Systems/*";
 const RESET: &str = "/redfish/v1/Systems/*/Actions/ComputerSystem.Reset";
 const INSERT: &str = "/redfish/v1/**/VirtualMedia/*/Actions/VirtualMedia.InsertMedia";
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions{,/Members}";
+const ALL: &str = "/redfish/v1/**";
 
 /// A room each for what has to do with one another.
 const ROOMS: &[&[Preset]] = &[
@@ -51,6 +55,10 @@ const ROOMS: &[&[Preset]] = &[
     headers::PRESETS,
     body::PRESETS,
     connection::PRESETS,
+    told::PRESETS,
+    work::PRESETS,
+    bmc::PRESETS,
+    machine::PRESETS,
 ];
 
 const COUNT: usize = {
@@ -77,6 +85,10 @@ pub const PRESETS: &[Preset] = &{
     all
 };
 
+fn always(name: &str, then: Then) -> Rule {
+    Rule::new(name, then)
+}
+
 fn rule(name: &str, then: Then, uri: &str, method: &[Method]) -> Rule {
     Rule::new(name, then).when(When {
         uri: Some(Pattern::new(uri).expect("a constant pattern")),
@@ -91,15 +103,24 @@ fn answer(status: u16, message: &str, args: &[&str], retry_after: Option<u32>) -
         message: message.to_owned(),
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
         retry_after,
+        ..Answer::default()
     })
 }
 
 fn slow(name: &str, least: i64, most: i64, uri: &str) -> Rule {
-    let delay = Delay {
-        least: SignedDuration::from_secs(least),
-        most: Some(SignedDuration::from_secs(most)),
-    };
+    let secs = SignedDuration::from_secs;
+    let delay = Delay::between(secs(least), secs(most));
     rule(name, Then::Delay(delay), uri, &[Method::Get])
+}
+
+/// An answer to a GET of anything, changed.
+fn of_every_get(name: &str, then: Then) -> Vec<Rule> {
+    vec![rule(name, then, ALL, &[Method::Get])]
+}
+
+/// The JSON of answers to GETs says something else.
+fn edited(name: &str, changes: Vec<Change>) -> Vec<Rule> {
+    of_every_get(name, Then::Edit(Edit(changes)))
 }
 
 fn sometimes(name: &str, then: Then, chance: f64) -> Rule {
