@@ -5,21 +5,27 @@
 //! | `GET /time` | `{"now": …, "age_seconds": …, "speed": …}` |
 //! | `POST /time` `{"advance": "5m"}` | time goes on by so much; all that is due on the way has happened when this is answered |
 //! | `POST /time` `{"speed": 10}` | time goes on by itself; 0 stops it |
+//! | `POST /time/freeze`, `/time/thaw`, `/time/step`, `/time/until` | time stands still, goes on, goes on until something is so: see [`crate::time`] |
+//! | `GET /systems/{system}`, `GET /consoles/{system}` | how far a system is, and what it has said: see [`crate::time`] |
 //! | `GET /faults` | the rules, and how often each has fired |
 //! | `PUT /faults` a rule | puts it at the end of the list, or in the place of the one of that name |
 //! | `PUT /faults/presets/{name}` | puts the rules of a preset |
 //! | `DELETE /faults/{name}` | takes a rule away |
+//! | `GET /faces?from=0&most=100` | `{"count": …, "faces": [{"name": …, "system": …, "url": …}, …]}`: where the BMC of each system is, at most 1,000 at a time |
 //! | `GET /trace` | what happened so far, as text |
+//! | `GET /trace?lines` | the same as JSON lines, with names in place of tokens and passwords |
+//! | `GET /report` | what clients did: [`crate::report::Report`] |
+//! | `POST /report/reset` | begins that anew; what is there now is not held against who comes after |
 //!
 //! Each request carries `Authorization: Bearer <token>`.
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, RawQuery, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use bytes::Bytes;
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -36,7 +42,11 @@ pub fn router(world: World, token: impl Into<String>) -> Router {
         .route("/faults", get(faults).put(put_fault))
         .route("/faults/presets/{name}", put(put_preset))
         .route("/faults/{name}", delete(clear_fault))
+        .route("/faces", get(faces))
+        .merge(crate::time::routes())
         .route("/trace", get(trace))
+        .route("/report", get(report))
+        .route("/report/reset", post(reset_report))
         .layer(axum::middleware::from_fn(
             move |request: Request, next: Next| {
                 let said = request.headers().get(AUTHORIZATION);
@@ -87,7 +97,7 @@ async fn set_time(State(world): State<World>, body: Bytes) -> Response {
             if !(0.0..=crate::clock::MOST_SPEED).contains(&speed) {
                 return refusal(StatusCode::BAD_REQUEST, "a speed is 0 to 1,000,000");
             }
-            world.clock().set_speed(speed);
+            world.set_speed(speed);
         }
         Err(error) => return refusal(StatusCode::BAD_REQUEST, error),
     }
@@ -136,6 +146,41 @@ async fn clear_fault(State(world): State<World>, Path(name): Path<String>) -> Re
     }
 }
 
-async fn trace(State(world): State<World>) -> Response {
-    world.trace().to_string().into_response()
+/// A part of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Page {
+    from: usize,
+    most: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { from: 0, most: 100 }
+    }
+}
+
+async fn faces(State(world): State<World>, Query(page): Query<Page>) -> Response {
+    let faces = world.faces(page.from, page.most.min(1_000));
+    axum::Json(json!({"count": world.face_count(), "faces": faces})).into_response()
+}
+
+async fn trace(State(world): State<World>, RawQuery(query): RawQuery) -> Response {
+    if query.as_deref() != Some("lines") {
+        return world.trace().to_string().into_response();
+    }
+    let mut lines = Vec::new();
+    match world.trace().hidden().lines(&mut lines) {
+        Ok(()) => ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response(),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}
+
+async fn report(State(world): State<World>) -> Response {
+    axum::Json(world.report()).into_response()
+}
+
+async fn reset_report(State(world): State<World>) -> Response {
+    world.reset_report();
+    StatusCode::NO_CONTENT.into_response()
 }
