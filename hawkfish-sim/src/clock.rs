@@ -29,6 +29,8 @@ struct State {
     /// …then.
     then: Instant,
     speed: f64,
+    /// How fast it went before it was frozen.
+    frozen_at: Option<f64>,
 }
 
 impl State {
@@ -51,6 +53,7 @@ impl WorldClock {
                 shown: start,
                 then: Instant::now(),
                 speed: 0.0,
+                frozen_at: None,
             }),
             moved: watch::channel(()).0,
         }
@@ -75,6 +78,16 @@ impl WorldClock {
     #[must_use]
     pub fn speed(&self) -> f64 {
         self.state.lock().expect("clock").speed
+    }
+
+    /// Keeps in mind how fast it went.
+    pub(crate) fn remember(&self, speed: f64) {
+        self.state.lock().expect("clock").frozen_at = Some(speed);
+    }
+
+    /// What was kept in mind, once.
+    pub(crate) fn remembered(&self) -> Option<f64> {
+        self.state.lock().expect("clock").frozen_at.take()
     }
 
     /// Sets how fast it goes by itself, 0 to [`MOST_SPEED`]; what is no such number is taken for the nearest that is.
