@@ -18,7 +18,7 @@
 //! [[fault]]
 //! name = "slow inventory"
 //! when = { uri = "/redfish/v1/Systems/*", method = ["GET"] }
-//! then = { delay = { least = "1s", most = "3s" } }
+//! then = { delay = { uniform = { least = "1s", most = "3s" } } }
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,10 +32,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::{self, Rule};
 
+mod face;
 mod guest;
 mod make;
 mod rack;
 
+pub use face::Faces;
+pub(crate) use face::{Called, Template};
 pub use guest::{From as InstallFrom, GuestMake, Installs, Panic, Says, Then as AfterInstall};
 pub use make::{DiskMake, Firmware, Make};
 pub use rack::Rack;
@@ -83,6 +86,9 @@ pub struct Description {
     /// Faults that have a name already: see [`fault::PRESETS`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub presets: Vec<String>,
+    /// How the BMC of each system is reached as a service of its own; only as a part of the fleet unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faces: Option<Faces>,
     /// Further faults.
     #[serde(rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Rule>,
@@ -138,6 +144,9 @@ impl Description {
             }
         }
         let systems: usize = self.racks.iter().map(|rack| rack.systems).sum();
+        self.faces
+            .as_ref()
+            .map_or(Ok(()), |faces| faces.check(systems))?;
         if systems > MOST_SYSTEMS {
             return Err(wrong("racks", format!("more than {MOST_SYSTEMS} systems")));
         }
@@ -236,7 +245,7 @@ mod tests {
             [[fault]]
             name = "late"
             when = { uri = "/redfish/v1/Systems/*", method = ["GET"], from = "1m" }
-            then = { delay = { least = "1s", most = "PT3S" } }
+            then = { delay = { uniform = { least = "1s", most = "PT3S" } } }
         "#;
         let read = Description::from_toml(text).unwrap();
         let tiny = read.profile("tiny", &mut Vec::new()).unwrap();

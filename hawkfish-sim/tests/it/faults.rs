@@ -121,10 +121,7 @@ async fn an_answer_that_is_lost_is_of_something_that_was_done() {
 
 #[tokio::test]
 async fn a_delay_is_time_of_the_world_that_the_caller_has_waited() {
-    let delay = Delay {
-        least: SignedDuration::from_secs(2),
-        most: Some(SignedDuration::from_secs(5)),
-    };
+    let delay = Delay::between(SignedDuration::from_secs(2), SignedDuration::from_secs(5));
     let world = world([Rule::new("slow", Then::Delay(delay))]).await;
     let mut waits = Vec::new();
     for _ in 0..20 {
@@ -200,8 +197,7 @@ async fn one_system_can_be_ill_while_another_is_well() {
     let answer = Answer {
         status: 500,
         message: "InternalError".to_owned(),
-        args: Vec::new(),
-        retry_after: None,
+        ..Answer::default()
     };
     let ill = Rule::new("ill", Then::Answer(answer)).when(When {
         system: Some(Pattern::new("sim-00001").unwrap()),

@@ -1,8 +1,19 @@
 //! Tests of the simulator as its users meet it.
 
+mod bench;
 mod binary;
 mod deliveries;
 mod determinism;
+mod faces;
 mod faults;
+mod faults_bmc;
+mod faults_events;
+mod faults_machine;
+mod faults_together;
+mod faults_work;
+mod guests;
 mod guide;
+mod part;
+mod presets;
+mod time;
 mod wire;
