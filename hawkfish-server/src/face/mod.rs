@@ -28,7 +28,9 @@ const ROOT: &str = "/redfish";
 
 /// A prefix that no face can stand below.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a prefix is a path such as /bmc/sim-00001, of letters, digits, -, _, . and ~, without a slash at its end, and no part of it is `redfish`: {0:?} is none")]
+#[error(
+    "a prefix is a path such as /bmc/sim-00001, of letters, digits, -, _, . and ~, without a slash at its end, and no part of it is `redfish`: {0:?} is none"
+)]
 pub struct BadPrefix(pub String);
 
 /// The face of a system. Cheap to make, and to clone.
@@ -87,7 +89,9 @@ impl Face {
         parts.headers.remove(ACCEPT_ENCODING);
         let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         let has_links = kind.is_none_or(|kind| {
-            let multipart = kind.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"));
+            let multipart = kind
+                .get(..10)
+                .is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"));
             multipart || is_text(kind)
         });
         if !has_links || body.is_end_stream() {
@@ -191,5 +195,8 @@ fn turns(headers: &HeaderMap) -> bool {
 
 fn is_text(kind: &[u8]) -> bool {
     let kind = String::from_utf8_lossy(kind).to_ascii_lowercase();
-    kind.starts_with("text/") || ["json", "xml", "yaml", "javascript"].iter().any(|one| kind.contains(one))
+    kind.starts_with("text/")
+        || ["json", "xml", "yaml", "javascript"]
+            .iter()
+            .any(|one| kind.contains(one))
 }

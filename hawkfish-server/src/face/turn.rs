@@ -81,7 +81,9 @@ impl Turn {
         if keep == text.len() && !is_last {
             // The beginning of one may be the end of this.
             let longest = (from.len() - 1).min(text.len() - done);
-            let begun = (1..=longest).rev().find(|length| text.ends_with(&from[..*length]));
+            let begun = (1..=longest)
+                .rev()
+                .find(|length| text.ends_with(&from[..*length]));
             keep -= begun.unwrap_or(0);
         }
         out.extend_from_slice(&text[done..keep]);

@@ -187,6 +187,7 @@ fn everything(system: &SystemId) -> Vec<(Subject, What)> {
 /// A test of which everything is said.
 fn full_test(system: &SystemId) -> TestEvent {
     TestEvent {
+        face: None,
         message_id: Some("ResourceEvent.1.0.ResourceErrorsDetected".into()),
         message: Some("Mind the gap".into()),
         args: vec!["Fan1".into(), "wobbling".into()],
