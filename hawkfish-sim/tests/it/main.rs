@@ -5,6 +5,7 @@ mod binary;
 mod deliveries;
 mod determinism;
 mod faces;
+mod fault_tables;
 mod faults;
 mod faults_bmc;
 mod faults_events;
