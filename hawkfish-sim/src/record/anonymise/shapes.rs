@@ -29,7 +29,7 @@ pub(super) fn scan(text: &str, mut show: impl FnMut(Range<usize>, Shape)) {
         let is_begun = at > 0 && is_part(bytes[at - 1]);
         let found = match byte {
             b'-' if bytes[at..].starts_with(b"-----BEGIN ") => pem(text, at),
-            b's' | b'e' if !is_begun => ssh_key(text, at),
+            b's' if !is_begun => ssh_key(text, at),
             b'@' => {
                 if let Some(range) = email(bytes, at) {
                     let end = range.end;
@@ -39,7 +39,9 @@ pub(super) fn scan(text: &str, mut show: impl FnMut(Range<usize>, Shape)) {
                 }
                 None
             }
-            b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b':' if !is_begun => number(text, at),
+            b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b':' if !is_begun => {
+                ssh_key(text, at).or_else(|| number(text, at))
+            }
             _ => None,
         };
         match found {
@@ -270,6 +272,7 @@ mod tests {
     fn shapes_are_found_in_the_middle_of_sentences() {
         for (text, part) in [
             ("NIC b0:7b:25:d6:51:82: link is up", "b0:7b:25:d6:51:82"),
+            ("NIC e4:3d:1a:13:27:f0 up", "e4:3d:1a:13:27:f0"),
             ("NIC_B0-7B-25-D6-51-82.", "B0-7B-25-D6-51-82"),
             ("wwn 50:01:43:80:12:34:56:78!", "50:01:43:80:12:34:56:78"),
             ("from 192.168.1.20:443.", "192.168.1.20"),
