@@ -26,7 +26,7 @@ struct Cli {
 enum Command {
     /// Serve a world.
     Serve(Box<Serve>),
-    /// Serve what was captured of a BMC, with state.
+    /// Serve what was captured of a BMC, with state; or run a trace (`*.jsonl`) again, and tell what is different.
     Replay(Box<Replay>),
     /// Record what a Redfish service answers, without what tells whose it is.
     Record(Box<Record>),
@@ -54,7 +54,10 @@ fn main() -> ExitCode {
         Err(error) => {
             // There is nowhere else to say it.
             let _ = writeln!(std::io::stderr(), "hawkfish-sim: {error}");
-            ExitCode::FAILURE
+            match error.downcast_ref::<cli::Exit>() {
+                Some(exit) => ExitCode::from(exit.0),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -10,10 +10,24 @@ pub(crate) mod check;
 pub(crate) mod faults;
 pub(crate) mod replay;
 pub(crate) mod record;
+pub(crate) mod replay_trace;
+pub(crate) mod report;
 pub(crate) mod serve;
 
 /// What went wrong, for people.
 pub(crate) type Error = Box<dyn std::error::Error>;
+
+/// The end of the program with a code of its own, and why.
+#[derive(Debug)]
+pub(crate) struct Exit(pub(crate) u8, pub(crate) String);
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.1)
+    }
+}
+
+impl std::error::Error for Exit {}
 
 /// Prints.
 pub(crate) fn say(text: &str) -> Result<(), Error> {

@@ -88,7 +88,6 @@ struct Use {
 struct Polls {
     since: Timestamp,
     count: u32,
-    entry: u64,
 }
 
 /// Who asks for what: a hash of face, credentials, method and path.
@@ -220,13 +219,11 @@ impl Collector {
         let polls = self.polls.entry(asking).or_insert(Polls {
             since: of.at,
             count: 0,
-            entry: of.number,
         });
         if of.at.duration_since(polls.since) >= second {
             *polls = Polls {
                 since: of.at,
                 count: 0,
-                entry: of.number,
             };
         }
         polls.count += 1;
