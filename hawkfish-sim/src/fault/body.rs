@@ -181,7 +181,10 @@ fn doubled(whole: &Bytes) -> Bytes {
     };
     let twice = format!("{{{}:null,", serde_json::Value::from(name));
     // It begins with a brace, as it is an object.
-    let rest = whole.iter().position(|byte| *byte == b'{').map_or(0, |at| at + 1);
+    let rest = whole
+        .iter()
+        .position(|byte| *byte == b'{')
+        .map_or(0, |at| at + 1);
     Bytes::from([twice.as_bytes(), &whole[rest..]].concat())
 }
 

@@ -94,7 +94,11 @@ impl Authority {
             }
             Certificate::NotYetValid => {
                 let begins = world.max(machine) + DAY;
-                signed(&self.issuer, &self.names, lasting(begins, begins + 365 * DAY))
+                signed(
+                    &self.issuer,
+                    &self.names,
+                    lasting(begins, begins + 365 * DAY),
+                )
             }
             Certificate::AnotherName => {
                 let other = ["another-name.invalid".to_owned()];
@@ -128,7 +132,9 @@ fn signed(
     change: impl FnOnce(&mut CertificateParams),
 ) -> io::Result<Arc<dyn ResolvesServerCert>> {
     let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
-    params.distinguished_name.push(DnType::CommonName, "HawkFish");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "HawkFish");
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -81,7 +81,9 @@ impl Edit {
         for change in &self.0 {
             let at = change.at();
             if !at.starts_with('/') {
-                return Err(format!("{at:?} is no JSON pointer: it begins with no slash"));
+                return Err(format!(
+                    "{at:?} is no JSON pointer: it begins with no slash"
+                ));
             }
             if matches!(change, Change::Replace { text, .. } if text.is_empty()) {
                 return Err("nothing cannot be replaced".to_owned());
@@ -99,9 +101,10 @@ impl Edit {
     }
 
     pub(super) async fn done_to(&self, response: Response<Body>) -> Response<Body> {
-        let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-            kind.as_bytes().starts_with(b"application/json")
-        });
+        let is_json = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if !is_json {
             return response;
         }
@@ -238,7 +241,10 @@ mod tests {
         });
         edit.apply(&mut document);
         for (pointer, value) in wanted.as_object().unwrap() {
-            let seen = document.pointer(pointer).unwrap_or(&json!("(none)")).clone();
+            let seen = document
+                .pointer(pointer)
+                .unwrap_or(&json!("(none)"))
+                .clone();
             assert_eq!(&seen, value, "{pointer} of {document}");
         }
     }

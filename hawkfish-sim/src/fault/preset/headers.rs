@@ -18,7 +18,12 @@ pub(super) const PRESETS: &[Preset] = &[
                 ..Headers::default()
             });
             let actions = "/redfish/v1/**/Actions/*";
-            vec![rule("task-without-location", gone, actions, &[Method::Post])]
+            vec![rule(
+                "task-without-location",
+                gone,
+                actions,
+                &[Method::Post],
+            )]
         },
     },
     Preset {
@@ -42,7 +47,12 @@ pub(super) const PRESETS: &[Preset] = &[
                 status: 301,
                 to: Aim::Slash,
             });
-            vec![rule("redirects-to-slash", redirect, SESSIONS, &[Method::Post])]
+            vec![rule(
+                "redirects-to-slash",
+                redirect,
+                SESSIONS,
+                &[Method::Post],
+            )]
         },
     },
     Preset {

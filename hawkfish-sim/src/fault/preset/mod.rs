@@ -44,7 +44,7 @@ const SYSTEM: &str = "/redfish/v1/Systems/*";
 const RESET: &str = "/redfish/v1/Systems/*/Actions/ComputerSystem.Reset";
 const INSERT: &str = "/redfish/v1/**/VirtualMedia/*/Actions/VirtualMedia.InsertMedia";
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions{,/Members}";
-const ALL: &str = "/redfish/v1/**";
+const ALL: &str = "/redfish/v1{,/**}";
 
 /// A room each for what has to do with one another.
 const ROOMS: &[&[Preset]] = &[
@@ -124,7 +124,7 @@ fn edited(name: &str, changes: Vec<Change>) -> Vec<Rule> {
 }
 
 fn sometimes(name: &str, then: Then, chance: f64) -> Rule {
-    let mut rule = rule(name, then, "/redfish/v1/**", &[Method::Get]);
+    let mut rule = rule(name, then, ALL, &[Method::Get]);
     rule.when.chance = Some(chance);
     rule
 }

@@ -13,7 +13,7 @@ pub(super) const PRESETS: &[Preset] = &[
             let mut busy = rule(
                 "busy-now-and-then",
                 answer(503, "ServiceTemporarilyUnavailable", &["2"], Some(2)),
-                "/redfish/v1/**",
+                ALL,
                 &[],
             );
             busy.when.chance = Some(0.1);
@@ -27,7 +27,7 @@ pub(super) const PRESETS: &[Preset] = &[
             let mut over = rule(
                 "overloaded",
                 answer(503, "ServiceTemporarilyUnavailable", &["1"], Some(1)),
-                "/redfish/v1/**",
+                ALL,
                 &[],
             );
             over.when.in_flight_over = Some(8);
@@ -37,7 +37,7 @@ pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "slow",
         about: "Every answer takes two to five seconds.",
-        make: || vec![slow("slow", 2, 5, "/redfish/v1/**")],
+        make: || vec![slow("slow", 2, 5, ALL)],
     },
     Preset {
         name: "slow-first-inventory",
