@@ -71,6 +71,9 @@ pub(crate) struct Record {
     resume: bool,
 }
 
+/// A BMC has some sixteen sessions.
+const MOST_REFUSALS: usize = 5;
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Auth {
     /// One session, closed at the end.
@@ -154,6 +157,10 @@ impl Record {
             parallel: usize::from(self.parallel),
             most: self.max,
             log_entries: self.log_entries,
+            refusals: match (&self.user, self.auth) {
+                (Some(_), Auth::Session) => MOST_REFUSALS,
+                _ => usize::MAX,
+            },
             include: globs(&self.include)?,
             exclude: globs(&self.exclude)?,
             ..Options::default()

@@ -59,6 +59,8 @@ pub struct Options {
     pub most: usize,
     /// Most entries of one log.
     pub log_entries: usize,
+    /// Most answers that we are not let in (401). Each may cost a session, because a client then logs in anew; without sessions there is no need for a bound.
+    pub refusals: usize,
     /// Where there are some, only URIs that one of these fits are read. The service root always is.
     pub include: Vec<GlobMatcher>,
     /// URIs that one of these fits are not read.
@@ -74,6 +76,7 @@ impl Default for Options {
             parallel: 1,
             most: 100_000,
             log_entries: 200,
+            refusals: usize::MAX,
             include: Vec::new(),
             exclude: Vec::new(),
             sleep: Arc::new(|how_long| Box::pin(tokio::time::sleep(how_long))),
@@ -113,6 +116,9 @@ pub enum Error {
     /// What was read cannot be kept.
     #[error(transparent)]
     Journal(#[from] BadJournal),
+    /// The service ends our sessions, or does not want this user.
+    #[error("{0} URIs were answered with 401; perhaps --auth basic, or another user, is let in")]
+    NotLetIn(usize),
     /// The service was there and is not any more.
     #[error("{0} URIs in a row were not answered; the last error: {1}")]
     Gone(usize, String),
@@ -139,7 +145,7 @@ pub async fn walk(
     }
     login(client, options).await?;
     let mut under_way = FuturesUnordered::new();
-    let mut silent = 0;
+    let (mut silent, mut refused) = (0, 0);
     loop {
         while under_way.len() < options.parallel.max(1) && walk.documents.len() < options.most {
             let Some(asked) = walk.queue.pop_front() else {
@@ -167,6 +173,14 @@ pub async fn walk(
             && silent >= GONE
         {
             return Err(Error::Gone(silent, unread.why.clone()));
+        }
+        if let Read::Unread(unread) = &read
+            && unread.status == Some(401)
+        {
+            refused += 1;
+            if refused > options.refusals {
+                return Err(Error::NotLetIn(refused));
+            }
         }
         journal.keep(&uri, &read)?;
         walk.take(&uri, read);

@@ -832,3 +832,81 @@ async fn the_program_records_and_checks() {
     assert!(!wrong.status.success());
     served.end().await.unwrap();
 }
+
+/// What the service validator finds wrong with a world, and how much it finds right.
+async fn validated(world: &World, python: &std::path::Path) -> (BTreeSet<String>, usize) {
+    let served = world.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (schemas, reports) = (dir.path().join("schemas"), dir.path().join("reports"));
+    std::fs::create_dir(&schemas).unwrap();
+    for entry in std::fs::read_dir(nv_redfish_schema::REDFISH_CSDL_DIR).unwrap() {
+        let entry = entry.unwrap();
+        std::os::unix::fs::symlink(entry.path(), schemas.join(entry.file_name())).unwrap();
+    }
+    for (name, text) in hawkfish_redfish::metadata::schema_files() {
+        std::fs::write(schemas.join(name), text).unwrap();
+    }
+    let mut validator = tokio::process::Command::new(python.with_file_name("rf_service_validator"));
+    validator
+        .args([
+            "--config",
+            "/nonexistent",
+            "--skipschema",
+            "--authtype",
+            "Basic",
+        ])
+        .args([
+            "--rhost",
+            &served.url(),
+            "--user",
+            USER,
+            "--password",
+            PASSWORD,
+        ])
+        .arg("--schema_directory")
+        .arg(&schemas)
+        .arg("--logdir")
+        .arg(&reports);
+    let done = validator.output().await.unwrap();
+    served.end().await.unwrap();
+    let runs = std::fs::read_dir(&reports).unwrap();
+    let files = runs.flat_map(|run| std::fs::read_dir(run.unwrap().path()).unwrap());
+    let logs = files.map(|file| file.unwrap().path());
+    let logs = logs.filter(|file| file.extension().is_some_and(|end| end == "log"));
+    let log: String = logs
+        .map(|log| std::fs::read_to_string(log).unwrap())
+        .collect();
+    let told = |mark: &str| {
+        log.lines()
+            .filter_map(|line| Some(line.split_once(mark)?.1.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let passes = told(" - PASS - ").len();
+    assert!(passes > 0, "{}", String::from_utf8_lossy(&done.stdout));
+    (told(" - FAIL - ").into_iter().collect(), passes)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_validator_says_the_same_of_a_source_and_of_what_was_recorded_and_replayed() {
+    let Some(python) = part::python() else {
+        return;
+    };
+    let source = World::builder().seed(9).start().await.unwrap();
+    let client = session(&source);
+    let capture = walk(&client, &Options::default(), &mut Journal::none(), |_| {})
+        .await
+        .unwrap();
+    client.logout().await.unwrap();
+    let capture = anonymise(&capture, &[5; 32], anonymise::Options::default()).unwrap();
+    let (fails, passes) = validated(&source, &python).await;
+    assert_eq!(fails, BTreeSet::new());
+    let replayed = World::builder()
+        .seed(9)
+        .capture(capture)
+        .start()
+        .await
+        .unwrap();
+    let (fails, again) = validated(&replayed, &python).await;
+    assert_eq!(fails, BTreeSet::new());
+    assert!(again * 10 > passes * 9, "{again} of {passes}");
+}

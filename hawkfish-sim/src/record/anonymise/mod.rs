@@ -176,7 +176,7 @@ impl Plan {
                 *text = exact.unwrap_or_else(|| self.text(text));
             }
             Value::Number(number) if !is_words => match kind_of(name, inside) {
-                Some(Kind::Place) => *value = Value::Null,
+                Some(Kind::Place) if !self.secrets.keep_names => *value = Value::Null,
                 Some(Kind::Serial | Kind::Key) => {
                     let new = self.secrets.exact(&number.to_string());
                     if let Some(Ok(new)) = new.map(|new| new.parse::<serde_json::Number>()) {

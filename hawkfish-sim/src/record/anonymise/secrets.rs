@@ -37,7 +37,7 @@ struct Pattern {
 /// All secrets.
 #[derive(Debug)]
 pub(super) struct Secrets {
-    keep_names: bool,
+    pub(super) keep_names: bool,
     kinds: BTreeMap<String, Kind>,
     emails: BTreeSet<String>,
     /// Words of schemas, and names of properties.
