@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hawkfish_sim::World;
 use hawkfish_sim::face::Faces;
 use hawkfish_sim::fault::{
-    Connection, Damage, Framing, HangUp, Pattern, Rate, Rule, Then, Trickle, When,
+    Certificate, Connection, Damage, Framing, HangUp, Pattern, Rate, Rule, Then, Trickle, When,
 };
 use http::Request;
 use jiff::SignedDuration;
@@ -183,4 +183,29 @@ async fn a_rate_is_of_those_that_are_let_through() {
         world.advance(SignedDuration::from_secs(2)).await.unwrap();
     }
     assert_eq!(seen, [1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_ends_when_the_time_of_the_world_has_come() {
+    let hour = SignedDuration::from_hours(1);
+    let later = When {
+        from: Some(hour),
+        ..When::default()
+    };
+    let expired = Rule::new("expired", Then::Certificate(Certificate::Expired)).when(later);
+    let world = World::builder().fault(expired).start().await.unwrap();
+    let tls = world.tls(&[]).unwrap();
+    let ca = reqwest::Certificate::from_pem(tls.authority.as_bytes()).unwrap();
+    let served = world.serve_with(any(), Some(tls.config)).await.unwrap();
+    let get = async || {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .add_root_certificate(ca.clone());
+        let root = format!("{}/redfish", served.url());
+        client.build().unwrap().get(root).send().await
+    };
+    assert!(get().await.unwrap().status().is_success());
+    world.advance(hour).await.unwrap();
+    let error = format!("{:?}", get().await.unwrap_err());
+    assert!(error.contains("Expired"), "{error}");
 }
