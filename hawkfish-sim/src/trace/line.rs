@@ -309,7 +309,86 @@ pub(super) fn read(text: &str) -> Result<Entry, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn bytes() -> impl Strategy<Value = Bytes> {
+        prop_oneof![
+            vec(any::<u8>(), 0..40).prop_map(Bytes::from),
+            ".{0,40}".prop_map(Bytes::from),
+            r#"\{"[a-z]{1,4}": ?(1\.50|"[^"\\\\]{0,9}"|null|\[1, 2\])\}"#.prop_map(Bytes::from),
+        ]
+    }
+
+    fn header_map() -> impl Strategy<Value = HeaderMap> {
+        let value = vec(prop_oneof![32_u8..127, 128_u8..=255], 0..12);
+        vec(("[a-z][a-z-]{0,9}", value), 0..5).prop_map(|all| {
+            let mut map = HeaderMap::new();
+            for (name, value) in all {
+                let name = HeaderName::try_from(name).unwrap();
+                map.append(name, HeaderValue::from_bytes(&value).unwrap());
+            }
+            map
+        })
+    }
+
+    fn what() -> impl Strategy<Value = What> {
+        let time =
+            (0_i64..4_000_000_000_000).prop_map(|ms| Timestamp::from_millisecond(ms).unwrap());
+        prop_oneof![
+            ("(GET|PATCH|FROB)", ".{0,20}", header_map(), bytes()).prop_map(
+                |(method, uri, headers, body)| What::Request(Request {
+                    method: Method::from_bytes(method.as_bytes()).unwrap(),
+                    uri,
+                    headers,
+                    body,
+                })
+            ),
+            (any::<u64>(), 100_u16..1000, header_map(), bytes()).prop_map(
+                |(of, status, headers, body)| What::Response(Response {
+                    of,
+                    status: StatusCode::from_u16(status).unwrap(),
+                    headers,
+                    body,
+                })
+            ),
+            (any::<u64>(), ".{0,20}").prop_map(|(of, why)| What::Broken { of, why }),
+            (".{0,20}", any::<u64>()).prop_map(|(rule, firing)| What::Fault { rule, firing }),
+            (time, any::<bool>()).prop_map(|(to, waited)| What::Advanced { to, waited }),
+            (
+                any::<u64>(),
+                ".{0,9}",
+                proptest::option::of(".{0,9}"),
+                bytes()
+            )
+                .prop_map(|(seq, message, origin, record)| What::State(State {
+                    seq,
+                    message,
+                    origin,
+                    record,
+                })),
+            (".{0,9}", bytes()).prop_map(|(system, text)| What::Console { system, text }),
+            ".{0,9}".prop_map(|name| What::Control(Control::ClearFault(name))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_says_all_that_an_entry_is(
+            number in any::<u64>(),
+            ms in 0_i64..4_000_000_000_000,
+            face in proptest::option::of(".{0,9}"),
+            what in what(),
+        ) {
+            let at = Timestamp::from_millisecond(ms).unwrap();
+            let entry = Entry { number, at, face, what };
+            let line = write(&entry).unwrap();
+            prop_assert!(!line.contains('\n'), "{line}");
+            prop_assert_eq!(read(&line), Ok(entry));
+        }
+    }
 
     #[test]
     fn a_body_is_json_where_it_is_and_what_it_was_in_any_case() {

@@ -19,5 +19,8 @@ mod part;
 mod record;
 mod presets;
 mod replay;
+mod report;
 mod time;
+mod trace;
+mod scale;
 mod wire;

@@ -58,15 +58,17 @@ impl<'a> Comparing<'a> {
         }
     }
 
-    /// Notes differences of an entry, but for those that are ignored. Whether any was.
-    fn note(&mut self, entry: u64, about: &str, all: Vec<At>) -> bool {
+    /// Notes differences of an entry, but for those that are ignored.
+    fn note(&mut self, entry: u64, about: &str, all: Vec<At>) {
         let count = all.len();
         let is_ignored = |place: &str| self.ignore.iter().any(|pattern| pattern.fits(place));
         let kept: Vec<At> = all.into_iter().filter(|(at, ..)| !is_ignored(at)).collect();
         let ignored = kept.len() < count;
+        let is_tag = |place: &str| place == "header:etag" || place.ends_with("@odata.etag");
+        let has_more = kept.iter().any(|(place, ..)| !is_tag(place));
         for (place, was, is) in kept {
-            // A tag follows from what is ignored.
-            if ignored && (place == "header:etag" || place.ends_with("/@odata.etag")) {
+            // A tag follows from what is different, or ignored.
+            if (ignored || has_more) && is_tag(&place) {
                 continue;
             }
             self.found.push(Difference {
@@ -77,7 +79,6 @@ impl<'a> Comparing<'a> {
                 is,
             });
         }
-        ignored
     }
 
     /// Something was there and is not, or the other way round.
@@ -91,8 +92,8 @@ impl<'a> Comparing<'a> {
         match (was, is) {
             (Ok((status, headers, body)), Ok((now, now_headers, now_body))) => {
                 self.status(*status, *now, &mut all);
-                self.headers(headers, now_headers, &mut all);
                 self.body(body, now_body, "", &mut all);
+                self.headers(headers, now_headers, &mut all);
             }
             (Err(was), Err(is)) if was == is || self.close == Close::Elsewhere => {}
             (was, is) => {

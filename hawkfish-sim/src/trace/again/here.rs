@@ -34,6 +34,8 @@ struct Run<'a> {
     /// What is to be compared only when all is done: events by what they are about, of then and of now.
     states: BTreeMap<Option<String>, (VecDeque<(u64, State)>, VecDeque<State>)>,
     faults: BTreeMap<String, (u64, u64)>,
+    /// How much times may be off beside what an answer took.
+    slack: SignedDuration,
 }
 
 pub(super) async fn run(
@@ -54,9 +56,12 @@ pub(super) async fn run(
         builder = builder.data_dir(dir.path());
     }
     let world = builder.start().await?;
-    let is_loose = runs(entries) || overlaps(entries);
+    let fastest = fastest(entries);
+    let slack = SignedDuration::try_from_secs_f64(2.0 * fastest.max(1.0));
+    let slack = slack.unwrap_or(SignedDuration::MAX);
+    let is_loose = fastest > 0.0 || overlaps(entries);
     let close = match is_loose {
-        true => Close::Within(SignedDuration::from_secs(2)),
+        true => Close::Within(slack),
         false => Close::Exactly,
     };
     let mut run = Run {
@@ -68,6 +73,7 @@ pub(super) async fn run(
         streams: Vec::new(),
         states: BTreeMap::new(),
         faults: BTreeMap::new(),
+        slack,
     };
     if is_loose {
         run.world.wait_for_others();
@@ -86,11 +92,13 @@ pub(super) async fn run(
     Ok(comparing.found)
 }
 
-/// Whether its clock ever went by itself.
-fn runs(entries: &[&Entry]) -> bool {
-    let speeds =
-        |entry: &&Entry| matches!(entry.what, What::Control(Control::Speed(speed)) if speed > 0.0);
-    entries.iter().any(speeds)
+/// How fast its clock ever went by itself; 0 where it stood.
+fn fastest(entries: &[&Entry]) -> f64 {
+    let speeds = entries.iter().map(|entry| match entry.what {
+        What::Control(Control::Speed(speed)) => speed,
+        _ => 0.0,
+    });
+    speeds.fold(0.0, f64::max)
 }
 
 /// Whether a request came before another was answered.
@@ -378,7 +386,7 @@ impl Run<'_> {
                 Err(_) => break Err("it takes too long".to_owned()),
             }
         };
-        let slack = SignedDuration::from_secs(2) + long.unwrap_or_default();
+        let slack = self.slack.saturating_add(long.unwrap_or_default());
         self.comparing.close = Close::Within(slack);
         let about = asked(self.entries, of).map(|(n, request)| called(n, request));
         let about = about.unwrap_or_default();
