@@ -66,6 +66,7 @@ impl Bmc {
                 }
                 Err(broken) => trace.broken(world.now(), Some(exchange), &broken.to_string()),
             });
+            world.take_events().await;
         }
         let (mut parts, body) = self.leave(answered?).await;
         let pace = parts.extensions.remove::<Pace>();
