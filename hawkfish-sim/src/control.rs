@@ -12,7 +12,7 @@
 //! | `PUT /faults/presets/{name}` | puts the rules of a preset |
 //! | `DELETE /faults/{name}` | takes a rule away |
 //! | `GET /faces?from=0&most=100` | `{"count": …, "faces": [{"name": …, "system": …, "url": …}, …]}`: where the BMC of each system is, at most 1,000 at a time |
-//! | `GET /trace` | what happened so far, as text |
+//! | `GET /trace` | what happened so far, as text: of a world that `hawkfish-sim` serves the last 10,000 entries |
 //! | `GET /trace?lines` | the same as JSON lines, with names in place of tokens and passwords |
 //! | `GET /report` | what clients did: [`crate::report::Report`] |
 //! | `POST /report/reset` | begins that anew; what is there now is not held against who comes after |

@@ -79,6 +79,9 @@ enum TraceSecrets {
     Hide,
 }
 
+/// How many of the last entries of the trace the control shows.
+const SHOWN: usize = 10_000;
+
 /// How time goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Time(f64);
@@ -140,6 +143,9 @@ pub(crate) async fn run(mut description: Description, what: How) -> Result<(), E
         .reported(what.report.is_wanted() || what.control.is_some());
     if let Some(file) = what.trace.filter(|file| !is_text(file)) {
         builder = builder.trace_to(file, secrets);
+    }
+    if text_trace.is_none() && what.control.is_some() {
+        builder = builder.traced_last(SHOWN);
     }
     let world = builder.start().await?;
     let tls = match what.tls {
