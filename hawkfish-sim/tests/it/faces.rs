@@ -136,7 +136,7 @@ async fn a_face_is_met_in_process_too_and_faults_and_traces_know_it() {
     world.set_fault(rule).unwrap();
     for (name, status) in names.iter().zip([503, 200]) {
         let client = world.client_for(name).unwrap();
-        assert_eq!(client.root().await.unwrap().name, *name);
+        assert_eq!(client.root().await.unwrap().value["Name"], **name);
         let bmc = world.bmc_of(name).unwrap();
         let request = http::Request::get("/redfish/v1/SessionService")
             .header("authorization", basic())

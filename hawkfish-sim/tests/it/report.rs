@@ -219,8 +219,7 @@ async fn what_cannot_be_understood_is_found_and_what_a_fault_says_is_not() {
     let refused = Then::Answer(Answer {
         status: 400,
         message: "MalformedJSON".to_owned(),
-        args: Vec::new(),
-        retry_after: None,
+        ..Answer::default()
     });
     world.set_fault(Rule::new("liar", refused)).unwrap();
     let lied = client.send("PATCH", &system, &[], "{}").await;
@@ -252,9 +251,8 @@ async fn a_write_that_ignores_412_is_found_and_one_that_heeds_it_is_not() {
 async fn who_does_not_wait_as_told_is_found() {
     let busy = Then::Answer(Answer {
         status: 503,
-        message: "GeneralError".to_owned(),
-        args: Vec::new(),
         retry_after: Some(5),
+        ..Answer::default()
     });
     let when = When {
         calls: Calls {
