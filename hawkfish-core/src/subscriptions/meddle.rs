@@ -8,12 +8,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Subscriptions;
+use super::destination::Destination;
 use super::hears::system_of;
+use super::machine::Life;
 use super::subscription::Kind;
 use crate::ctx::Ctx;
 use crate::events::{Record, Told};
@@ -79,7 +82,11 @@ pub(super) struct Meddling {
 
 /// What a listener gets another way than the plain one.
 #[derive(Debug, Default)]
-pub(super) struct Mailbox(Mutex<Held>);
+pub(super) struct Mailbox {
+    /// Whether there ever was anything in it: for production there never is.
+    used: AtomicBool,
+    held: Mutex<Held>,
+}
 
 #[derive(Debug, Default)]
 struct Held {
@@ -100,11 +107,16 @@ struct Group {
 
 impl Mailbox {
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_unused(&self) -> bool {
+        !self.used.load(Ordering::Acquire)
     }
 
     /// Puts an event where its fate wants it.
     fn put(&self, told: &Arc<Told>, fate: Fate) {
+        self.used.store(true, Ordering::Release);
         let mut held = self.held();
         let at = told.happened().event.at;
         match fate {
@@ -143,11 +155,14 @@ impl Mailbox {
 
     /// Whether an event does not go the plain way.
     pub(super) fn is_aside(&self, seq: u64) -> bool {
-        self.held().aside.contains(&seq)
+        !self.is_unused() && self.held().aside.contains(&seq)
     }
 
     /// Forgets of what went which way up to a number.
     pub(super) fn forget(&self, through: u64) {
+        if self.is_unused() {
+            return;
+        }
         let mut held = self.held();
         if !held.aside.is_empty() {
             held.aside = held.aside.split_off(&(through + 1));
@@ -156,6 +171,9 @@ impl Mailbox {
 
     /// When something is to go next.
     pub(super) fn next(&self) -> Option<Timestamp> {
+        if self.is_unused() {
+            return None;
+        }
         let held = self.held();
         let letter = held.letters.first_key_value().map(|((at, _), _)| *at);
         let groups = held.groups.values().map(|group| group.until);
@@ -164,6 +182,9 @@ impl Mailbox {
 
     /// Takes the first that is to go by then.
     pub(super) fn take(&self, now: Timestamp) -> Option<Arc<Told>> {
+        if self.is_unused() {
+            return None;
+        }
         let mut held = self.held();
         let due = |(number, group): (&u64, &Group)| (group.until <= now).then_some(*number);
         let over: Vec<u64> = held.groups.iter().filter_map(due).collect();
@@ -274,7 +295,10 @@ impl Subscriptions {
     pub(crate) fn next_kept_back(&self) -> Option<Timestamp> {
         self.room().meddling.who.get()?;
         let all = self.room().destinations();
-        all.iter().filter_map(|one| one.mailbox.next()).min()
+        // Who takes nothing now is woken for that, and takes this then.
+        let takes = |one: &&Arc<Destination>| one.state().delivery.life == Life::Idle;
+        let ready = all.iter().filter(|_| self.may_deliver()).filter(takes);
+        ready.filter_map(|one| one.mailbox.next()).min()
     }
 }
 

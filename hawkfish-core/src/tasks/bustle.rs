@@ -85,16 +85,14 @@ impl Bustle {
         }
     }
 
-    /// Waits for a moment that [`Bustle::release`] says has come.
-    async fn park(&self, at: Timestamp) -> Option<Going> {
+    /// Waits for a moment that [`Bustle::release`] says has come; from now on, whether or not anybody looks.
+    fn park(&self, at: Timestamp) -> oneshot::Receiver<Going> {
         let (go, going) = oneshot::channel();
-        {
-            let mut waiting = self.waiting();
-            waiting.count += 1;
-            let number = waiting.count;
-            waiting.parked.insert((at, number), go);
-        }
-        going.await.ok()
+        let mut waiting = self.waiting();
+        waiting.count += 1;
+        let number = waiting.count;
+        waiting.parked.insert((at, number), go);
+        going
     }
 }
 
@@ -128,12 +126,16 @@ impl HawkFish {
                 let begin = self.clock().now();
                 let step = at.duration_since(begin).max(SignedDuration::ZERO) / STEPS;
                 for number in 1..=STEPS {
-                    let next = if number == STEPS { at } else { begin + step * number };
-                    // Nobody goes on in two ways at once.
-                    drop(going.take());
+                    let next = if number == STEPS {
+                        at
+                    } else {
+                        begin + step * number
+                    };
                     let parked = bustle.park(next);
+                    // Only now is what went on so far at its end: who waits until all is quiet is to know of the next moment by then.
+                    drop(going.take());
                     self.replan();
-                    *going = parked.await;
+                    *going = parked.await.ok();
                     if number < STEPS {
                         handle.progress(u8::try_from(number * 20).unwrap_or(0), None);
                     }

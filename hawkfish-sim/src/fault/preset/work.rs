@@ -65,11 +65,11 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "update-fails-halfway",
-        about: "An update brings its image to the machine, and fails when it should be put to use.",
+        about: "An update brings its image to the machine, and fails ten seconds later, when it should be put to use.",
         make: || {
             let fails = Fails {
                 message: Some("The image could not be written to the flash memory.".to_owned()),
-                ..Fails::default()
+                after: Some(Delay::Constant(SignedDuration::from_secs(10))),
             };
             let mut rule = task("update-fails-halfway", Task::Fails(fails));
             rule.when.operation = vec![Operation::ApplyFirmware];
