@@ -93,7 +93,10 @@ async fn a_walk_reads_every_document_one_at_a_time_and_leaves_no_session() {
     let mut known: BTreeSet<String> = ["/redfish/v1".to_owned()].into();
     let mut open: Vec<String> = known.iter().cloned().collect();
     while let Some(uri) = open.pop() {
-        // The session of the recorder is gone.
+        // What the recorder itself left behind: its session is gone, and the log tells so.
+        if uri.contains("/Audit/Entries/") {
+            continue;
+        }
         let Ok(read) = own.get_value(&uri).await else {
             assert!(uri.contains("/Sessions/"), "{uri}");
             continue;
@@ -147,10 +150,8 @@ async fn a_walk_is_polite() {
     let capture = walk(&client, &options, &mut Journal::none(), |_| {})
         .await
         .unwrap();
-    while client.logout().await.is_err() {
-        // The fault meets this, too; then the session is still there.
-        break;
-    }
+    // The fault meets this, too; then the session ends by itself.
+    let _ = client.logout().await;
     assert!(world.fired("busy-now-and-then").unwrap() > 5);
     let busy: Vec<_> = capture
         .unread
@@ -212,17 +213,17 @@ async fn nothing_but_get_is_sent_besides_the_session_which_is_deleted() {
         others,
         BTreeMap::from([(&"POST".to_owned(), &1), (&"DELETE".to_owned(), &1)])
     );
+    // Each once.
+    let read = read_uris(&world);
+    let roots = read.iter().filter(|uri| *uri == "/redfish/v1").count();
+    let distinct: BTreeSet<_> = read.iter().collect();
+    assert_eq!(read.len() - roots, distinct.len() - 1);
     let sessions = world
         .client()
         .unwrap()
         .get_value("/redfish/v1/SessionService/Sessions")
         .await;
     assert_eq!(sessions.unwrap().value["Members@odata.count"], 0);
-    // Each once.
-    let read = read_uris(&world);
-    let roots = read.iter().filter(|uri| *uri == "/redfish/v1").count();
-    let distinct: BTreeSet<_> = read.iter().collect();
-    assert_eq!(read.len() - roots, distinct.len() - 1);
 }
 
 #[tokio::test]
@@ -350,7 +351,12 @@ fn statically(capture: &Capture) -> Client {
                 .path_and_query()
                 .map_or("", |all| all.as_str());
             let path = uri.trim_end_matches('/');
-            match documents.get(path).map(|document| &document.content) {
+            // Some services do not tell capital letters from small ones, and name themselves in either.
+            let document = documents.get(path).or_else(|| {
+                let mut all = documents.iter();
+                Some(all.find(|(uri, _)| uri.eq_ignore_ascii_case(path))?.1)
+            });
+            match document.map(|document| &document.content) {
                 Some(Content::Json(value)) => axum::Json(value.clone()).into_response(),
                 Some(Content::Bytes {
                     bytes,
@@ -691,19 +697,21 @@ async fn of_a_real_bmc(name: &str, most_missing: usize) {
     let recorded = walk(&client, &options, &mut Journal::none(), |_| {})
         .await
         .unwrap();
-    let missing: Vec<_> = source
-        .documents
-        .keys()
-        .filter(|uri| !recorded.documents.contains_key(*uri))
-        .collect();
+    let plain = |uri: &String| uri.to_ascii_lowercase();
+    let read: BTreeSet<String> = recorded.documents.keys().map(plain).collect();
+    let there: BTreeSet<String> = source.documents.keys().map(plain).collect();
+    let missing: Vec<_> = there.difference(&read).collect();
     assert!(
         missing.len() <= most_missing,
         "{} of {}: {missing:?}",
         missing.len(),
-        source.documents.len()
+        there.len()
     );
+    assert_eq!(read.difference(&there).count(), 0);
     for (uri, document) in &recorded.documents {
-        assert_eq!(source.documents[uri].content, document.content, "{uri}");
+        if let Some(known) = source.documents.get(uri) {
+            assert_eq!(known.content, document.content, "{uri}");
+        }
     }
     let new = anonymise(&recorded, &[9; 32], anonymise::Options::default()).unwrap();
     assert_eq!(new.documents.len(), recorded.documents.len());
@@ -753,12 +761,13 @@ async fn of_a_real_bmc(name: &str, most_missing: usize) {
 
 #[tokio::test]
 async fn nothing_of_a_real_hpe_is_left() {
-    of_a_real_bmc("hpe.tar.xz", 20).await;
+    of_a_real_bmc("hpe.tar.xz", 0).await;
 }
 
 #[tokio::test]
 async fn nothing_of_a_real_dell_is_left() {
-    of_a_real_bmc("dell.tar.xz", 20).await;
+    // One document stands where no link leads.
+    of_a_real_bmc("dell.tar.xz", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -769,7 +778,7 @@ async fn the_program_records_and_checks() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("bmc");
     let record = || {
-        let mut record = tokio::process::Command::new(PROGRAM);
+        let mut record = Command::new(PROGRAM);
         record
             .args([
                 "record",
@@ -785,7 +794,7 @@ async fn the_program_records_and_checks() {
         record.env("HAWKFISH_PASSWORD", PASSWORD);
         record
     };
-    let done = record().output().await.unwrap();
+    let done = record().output().unwrap();
     let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
     assert!(
         done.status.success() && said.contains("anonymised  yes"),
@@ -811,7 +820,7 @@ async fn the_program_records_and_checks() {
         .unwrap();
     assert_eq!(sessions.value["Members@odata.count"], 0);
 
-    let again = record().output().await.unwrap();
+    let again = record().output().unwrap();
     assert!(!again.status.success(), "what is there is not overwritten");
     let check = Command::new(PROGRAM)
         .args(["capture", "check"])
@@ -827,7 +836,6 @@ async fn the_program_records_and_checks() {
         .env("HAWKFISH_PASSWORD", "wrong")
         .arg("--resume")
         .output()
-        .await
         .unwrap();
     assert!(!wrong.status.success());
     served.end().await.unwrap();
@@ -846,7 +854,7 @@ async fn validated(world: &World, python: &std::path::Path) -> (BTreeSet<String>
     for (name, text) in hawkfish_redfish::metadata::schema_files() {
         std::fs::write(schemas.join(name), text).unwrap();
     }
-    let mut validator = tokio::process::Command::new(python.with_file_name("rf_service_validator"));
+    let mut validator = Command::new(python.with_file_name("rf_service_validator"));
     validator
         .args([
             "--config",
@@ -867,7 +875,7 @@ async fn validated(world: &World, python: &std::path::Path) -> (BTreeSet<String>
         .arg(&schemas)
         .arg("--logdir")
         .arg(&reports);
-    let done = validator.output().await.unwrap();
+    let done = validator.output().unwrap();
     served.end().await.unwrap();
     let runs = std::fs::read_dir(&reports).unwrap();
     let files = runs.flat_map(|run| std::fs::read_dir(run.unwrap().path()).unwrap());
