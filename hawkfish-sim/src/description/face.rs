@@ -68,7 +68,9 @@ impl Faces {
             Self::Port { first_port: 0 } if systems > usize::from(u16::MAX) => {
                 bad(format!("{systems} systems are more than there are ports"))
             }
-            Self::Port { first_port } if *first_port > 0 && usize::from(*first_port) + systems > 65_536 => {
+            Self::Port { first_port }
+                if *first_port > 0 && usize::from(*first_port) + systems > 65_536 =>
+            {
                 bad(format!("there are no {systems} ports from {first_port} on"))
             }
             Self::Port { .. } => Ok(()),
@@ -216,8 +218,16 @@ mod tests {
             let template = Template::of(text).unwrap();
             assert!(template.is_prefix(), "{text}");
             let made = template.with("lab-00001");
-            for path in [made.clone(), format!("{made}/"), format!("{made}/redfish/v1")] {
-                assert_eq!(template.in_path(&path), Some(("lab-00001", made.len())), "{path}");
+            for path in [
+                made.clone(),
+                format!("{made}/"),
+                format!("{made}/redfish/v1"),
+            ] {
+                assert_eq!(
+                    template.in_path(&path),
+                    Some(("lab-00001", made.len())),
+                    "{path}"
+                );
             }
             for other in ["/redfish/v1", "/bmc", "/", "", "/bmc//redfish"] {
                 let found = template.in_path(other).map(|(called, _)| called);
@@ -226,7 +236,10 @@ mod tests {
         }
         let host = Template::of("bmc-{name}.example.com").unwrap();
         assert!(host.is_host());
-        assert_eq!(host.in_host("BMC-Lab-1.example.com").as_deref(), Some("lab-1"));
+        assert_eq!(
+            host.in_host("BMC-Lab-1.example.com").as_deref(),
+            Some("lab-1")
+        );
         assert_eq!(host.in_host("bmc-.example.com"), None);
         assert_eq!(host.wildcard(), "*.example.com");
     }
@@ -234,8 +247,16 @@ mod tests {
     #[test]
     fn what_is_no_template_is_refused() {
         for bad in [
-            "prefix:/bmc", "prefix:bmc/{name}", "prefix:/bmc/{name}/", "prefix:/{name}{name}", "prefix:/redfish/{name}", "host:a.{name}.b",
-            "host:example", "port:70000", "port:x", "elsewhere",
+            "prefix:/bmc",
+            "prefix:bmc/{name}",
+            "prefix:/bmc/{name}/",
+            "prefix:/{name}{name}",
+            "prefix:/redfish/{name}",
+            "host:a.{name}.b",
+            "host:example",
+            "port:70000",
+            "port:x",
+            "elsewhere",
         ] {
             assert!(bad.parse::<Faces>().is_err(), "{bad}");
         }

@@ -6,8 +6,8 @@ use hawkfish_core::id::SystemId;
 use hawkfish_server::face::Face as Shown;
 
 pub use crate::description::Faces;
-pub(crate) use plan::{Asked, Plan};
 pub use plan::FaceAt;
+pub(crate) use plan::{Asked, Plan};
 
 /// Who a client talks to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -106,15 +106,19 @@ impl Plan {
         match self.faces.as_ref()? {
             Faces::Port { .. } => {
                 let port = *served.ports.get(place)?;
-                Some(format!("{scheme}://{}", SocketAddr::new(address.ip(), port)))
+                Some(format!(
+                    "{scheme}://{}",
+                    SocketAddr::new(address.ip(), port)
+                ))
             }
             Faces::Host { host } => {
                 let host = called(&Template::of(host)?);
                 Some(format!("{scheme}://{host}:{}", address.port()))
             }
-            Faces::Prefix { prefix } => {
-                Some(format!("{scheme}://{address}{}", called(&Template::of(prefix)?)))
-            }
+            Faces::Prefix { prefix } => Some(format!(
+                "{scheme}://{address}{}",
+                called(&Template::of(prefix)?)
+            )),
         }
     }
 }

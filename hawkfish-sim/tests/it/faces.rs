@@ -22,13 +22,24 @@ fn client() -> Client {
 }
 
 async fn world(systems: usize, faces: Faces) -> (World, Served) {
-    let world = World::builder().seed(5).systems(systems).faces(faces).start().await.unwrap();
+    let world = World::builder()
+        .seed(5)
+        .systems(systems)
+        .faces(faces)
+        .start()
+        .await
+        .unwrap();
     let served = world.serve(any()).await.unwrap();
     (world, served)
 }
 
 async fn read(client: &Client, url: &str) -> (StatusCode, Value) {
-    let answer = client.get(url).basic_auth(USER, Some(PASSWORD)).send().await.unwrap();
+    let answer = client
+        .get(url)
+        .basic_auth(USER, Some(PASSWORD))
+        .send()
+        .await
+        .unwrap();
     let status = answer.status();
     (status, answer.json().await.unwrap_or_default())
 }
@@ -58,8 +69,16 @@ async fn each_bmc_stands_below_a_prefix_beside_the_fleet() {
     }
     let (_, fleet) = read(&client, &format!("{}/redfish/v1/Systems", served.url())).await;
     assert_eq!(fleet["Members@odata.count"], 3);
-    for nobody in ["/bmc/sim-99999/redfish/v1/", "/bmc/x/redfish/v1/", "/bmc/sim-00001/redfish/v1/Nowhere"] {
-        assert_eq!(read(&client, &format!("{}{nobody}", served.url())).await.0, 404, "{nobody}");
+    for nobody in [
+        "/bmc/sim-99999/redfish/v1/",
+        "/bmc/x/redfish/v1/",
+        "/bmc/sim-00001/redfish/v1/Nowhere",
+    ] {
+        assert_eq!(
+            read(&client, &format!("{}{nobody}", served.url())).await.0,
+            404,
+            "{nobody}"
+        );
     }
     drop(world);
     served.end().await.unwrap();
@@ -67,24 +86,48 @@ async fn each_bmc_stands_below_a_prefix_beside_the_fleet() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_bmc_has_a_host_name_that_its_certificate_names() {
-    let world = World::builder().systems(2).faces(Faces::by_host()).start().await.unwrap();
+    let world = World::builder()
+        .systems(2)
+        .faces(Faces::by_host())
+        .start()
+        .await
+        .unwrap();
     let tls = world.tls(&[]).unwrap();
-    let served = world.serve_with(any(), Some(tls.config.clone())).await.unwrap();
+    let served = world
+        .serve_with(any(), Some(tls.config.clone()))
+        .await
+        .unwrap();
     let authority = reqwest::Certificate::from_pem(tls.authority.as_bytes()).unwrap();
     let mut builder = Client::builder().no_proxy().add_root_certificate(authority);
     let all: Vec<_> = served.faces().collect();
     for face in &all {
         builder = builder.resolve(&format!("{}.bmc.example", face.name), served.address);
     }
-    let client = builder.resolve("nobody.bmc.example", served.address).build().unwrap();
+    let client = builder
+        .resolve("nobody.bmc.example", served.address)
+        .build()
+        .unwrap();
     for face in &all {
         let url = face.url.clone().unwrap();
-        assert_eq!(url, format!("https://{}.bmc.example:{}", face.name, served.address.port()));
+        assert_eq!(
+            url,
+            format!(
+                "https://{}.bmc.example:{}",
+                face.name,
+                served.address.port()
+            )
+        );
         shows_alone(&client, &url, "", face.system.as_str(), &face.name).await;
     }
-    let nobody = format!("https://nobody.bmc.example:{}/redfish/v1/", served.address.port());
+    let nobody = format!(
+        "https://nobody.bmc.example:{}/redfish/v1/",
+        served.address.port()
+    );
     assert_eq!(read(&client, &nobody).await.0, 404);
-    let fleet = format!("https://localhost:{}/redfish/v1/Systems", served.address.port());
+    let fleet = format!(
+        "https://localhost:{}/redfish/v1/Systems",
+        served.address.port()
+    );
     assert_eq!(read(&client, &fleet).await.1["Members@odata.count"], 2);
     served.end().await.unwrap();
 }
@@ -108,7 +151,8 @@ async fn a_thousand_ports_answer_at_once_each_for_its_own_system() {
             url
         }
     });
-    let urls: std::collections::BTreeSet<_> = futures::future::join_all(asked).await.into_iter().collect();
+    let urls: std::collections::BTreeSet<_> =
+        futures::future::join_all(asked).await.into_iter().collect();
     assert_eq!(urls.len(), 1_000);
     served.end().await.unwrap();
 }
@@ -120,17 +164,17 @@ async fn a_port_that_is_taken_is_named() {
     let faces = Faces::Port { first_port: port };
     let world = World::builder().faces(faces).start().await.unwrap();
     let error = world.serve(any()).await.unwrap_err().to_string();
-    assert!(error.contains(&format!("port {port}")) && error.contains("face 1 of 1"), "{error}");
+    assert!(
+        error.contains(&format!("port {port}")) && error.contains("face 1 of 1"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_face_is_met_in_process_too_and_faults_and_traces_know_it() {
     let world = World::builder().seed(1).systems(2).start().await.unwrap();
     let names = ["sim-00001", "sim-00002"];
-    let mut rule = Rule::new(
-        "busy",
-        Then::Answer(answer(503)),
-    );
+    let mut rule = Rule::new("busy", Then::Answer(answer(503)));
     rule.when.system = Some(Pattern::new(names[0]).unwrap());
     rule.when.uri = Some(Pattern::new("/redfish/v1/SessionService").unwrap());
     world.set_fault(rule).unwrap();
@@ -142,7 +186,11 @@ async fn a_face_is_met_in_process_too_and_faults_and_traces_know_it() {
             .header("authorization", basic())
             .body(axum::body::Body::empty())
             .unwrap();
-        assert_eq!(bmc.answer(request).await.unwrap().status(), status, "{name}");
+        assert_eq!(
+            bmc.answer(request).await.unwrap().status(),
+            status,
+            "{name}"
+        );
     }
     assert_eq!(world.fired("busy"), Some(1));
     assert!(world.client_for("sim-00003").is_err());
@@ -167,10 +215,7 @@ fn basic() -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_of_a_system_strikes_at_its_prefix_by_a_path_without_it() {
     let (world, served) = world(2, Faces::by_prefix()).await;
-    let mut rule = Rule::new(
-        "gone",
-        Then::Answer(answer(500)),
-    );
+    let mut rule = Rule::new("gone", Then::Answer(answer(500)));
     rule.when.system = Some(Pattern::new("sim-00002").unwrap());
     rule.when.uri = Some(Pattern::new("/redfish/v1/TaskService").unwrap());
     world.set_fault(rule).unwrap();
@@ -189,7 +234,11 @@ async fn the_control_lists_faces_page_by_page() {
         faces: Some("prefix:/x/{id}/bmc".parse().unwrap()),
         ..Description::default()
     };
-    let world = World::builder().describe(description).start().await.unwrap();
+    let world = World::builder()
+        .describe(description)
+        .start()
+        .await
+        .unwrap();
     let served = world.serve(any()).await.unwrap();
     let control = world.serve_control(any(), "secret").await.unwrap();
     let client = client();
@@ -202,9 +251,14 @@ async fn the_control_lists_faces_page_by_page() {
     assert_eq!(all["count"], 5);
     let names = |list: &Value| -> Vec<String> {
         let faces = list["faces"].as_array().unwrap().iter();
-        faces.map(|face| face["name"].as_str().unwrap().to_owned()).collect()
+        faces
+            .map(|face| face["name"].as_str().unwrap().to_owned())
+            .collect()
     };
-    assert_eq!(names(&all), ["a-00001", "a-00002", "a-00003", "b-00001", "b-00002"]);
+    assert_eq!(
+        names(&all),
+        ["a-00001", "a-00002", "a-00003", "b-00001", "b-00002"]
+    );
     assert_eq!(names(&page("?from=2&most=2").await), ["a-00003", "b-00001"]);
     let first = &all["faces"][0];
     let id = first["system"].as_str().unwrap();
@@ -219,8 +273,14 @@ async fn the_control_lists_faces_page_by_page() {
 fn faces_that_cannot_be_are_refused_where_they_are_described() {
     for (text, says) in [
         ("[faces]\nby = \"prefix\"\nprefix = \"/bmc\"", "no path"),
-        ("[faces]\nby = \"host\"\nhost = \"x.{name}.example\"", "no host name"),
-        ("[faces]\nby = \"port\"\nfirst_port = 65000\n[[rack]]\nname = \"a\"\nsystems = 1000", "no 1000 ports"),
+        (
+            "[faces]\nby = \"host\"\nhost = \"x.{name}.example\"",
+            "no host name",
+        ),
+        (
+            "[faces]\nby = \"port\"\nfirst_port = 65000\n[[rack]]\nname = \"a\"\nsystems = 1000",
+            "no 1000 ports",
+        ),
         ("[faces]\nby = \"port\"\nprefix = \"/bmc/{name}\"", "prefix"),
     ] {
         let error = Description::from_toml(text).unwrap_err().to_string();
@@ -241,16 +301,21 @@ async fn image() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sushy_and_python_redfish_use_a_bmc_by_its_prefix_and_by_its_port() {
-    let Some(python) = crate::part::python() else { return };
+    let Some(python) = crate::part::python() else {
+        return;
+    };
     let image = image().await;
     for faces in [Faces::by_prefix(), Faces::by_port()] {
         let (world, served) = world(3, faces.clone()).await;
-        world.set_speed(1.0);
+        world.set_speed(4.0);
         world.start_running();
         let face = served.faces().nth(1).unwrap();
         let url = face.url.clone().unwrap();
         let (host, prefix) = match faces {
-            Faces::Prefix { .. } => (served.url(), url.strip_prefix(&served.url()).unwrap().to_owned()),
+            Faces::Prefix { .. } => (
+                served.url(),
+                url.strip_prefix(&served.url()).unwrap().to_owned(),
+            ),
             _ => (url, String::new()),
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/through_a_face.py");
@@ -265,13 +330,23 @@ async fn sushy_and_python_redfish_use_a_bmc_by_its_prefix_and_by_its_port() {
             .output()
             .await
             .unwrap();
-        assert!(ran.status.success(), "{faces:?}: {}", String::from_utf8_lossy(&ran.stdout));
+        assert!(
+            ran.status.success(),
+            "{faces:?}: {}",
+            String::from_utf8_lossy(&ran.stdout)
+        );
         let saw: Value = serde_json::from_slice(&ran.stdout).unwrap();
         let own = format!("{prefix}/redfish/v1/Systems/{}", face.system);
         assert_eq!(saw["systems"], json!([own]), "{saw}");
         assert_eq!(saw["names"], json!([face.name]));
-        assert_eq!((&saw["before"], &saw["after"]), (&json!("Off"), &json!("On")));
-        assert_eq!((&saw["inserted"], &saw["image"]), (&json!(true), &json!(image)));
+        assert_eq!(
+            (&saw["before"], &saw["after"]),
+            (&json!("Off"), &json!("On"))
+        );
+        assert_eq!(
+            (&saw["inserted"], &saw["image"]),
+            (&json!(true), &json!(image))
+        );
         let sessions = saw["sessions"].as_array().unwrap();
         assert!(!sessions.is_empty());
         let links = sessions.iter().chain(saw["origins"].as_array().unwrap());
@@ -287,11 +362,16 @@ async fn sushy_and_python_redfish_use_a_bmc_by_its_prefix_and_by_its_port() {
 async fn a_face_is_there_among_twenty_thousand() {
     let (_world, served) = world(20_000, Faces::by_prefix()).await;
     let client = client();
-    let urls = ["sim-00001", "sim-10000", "sim-20000"].map(|name| format!("{}/bmc/{name}", served.url()));
+    let urls =
+        ["sim-00001", "sim-10000", "sim-20000"].map(|name| format!("{}/bmc/{name}", served.url()));
     let mut all = futures::stream::iter(urls);
     while let Some(url) = all.next().await {
         let (status, list) = read(&client, &format!("{url}/redfish/v1/Systems")).await;
-        assert_eq!((status.as_u16(), &list["Members@odata.count"]), (200, &json!(1)), "{url}");
+        assert_eq!(
+            (status.as_u16(), &list["Members@odata.count"]),
+            (200, &json!(1)),
+            "{url}"
+        );
     }
     served.end().await.unwrap();
 }

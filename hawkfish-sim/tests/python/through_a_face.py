@@ -6,6 +6,7 @@ Arguments: URL, what stands in front of its paths (may be empty), an image. User
 import json
 import os
 import sys
+import time
 
 import redfish
 import requests
@@ -33,7 +34,6 @@ systems = bmc.get_system_collection().get_members()
 system = systems[0]
 before = system.power_state.value
 system.reset_system(sushy.RESET_ON)
-system.refresh(force=True)
 cd = [
     medium
     for medium in system.virtual_media.get_members()
@@ -54,6 +54,12 @@ for line in events.iter_lines(chunk_size=1):
     ):
         break
 events.close()
+# A server takes its time to come on.
+for _ in range(200):
+    system.refresh(force=True)
+    if system.power_state != sushy.SYSTEM_POWER_STATE_POWERING_ON:
+        break
+    time.sleep(0.1)
 sessions = client.get(client.root["SessionService"]["@odata.id"] + "/Sessions").dict
 client.logout()
 print(
