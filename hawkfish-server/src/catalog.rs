@@ -516,6 +516,7 @@ impl Catalog {
                 // Who created it may see it this once: a log-in was nobody before.
                 let mut ctx = Ctx::service();
                 ctx.request = rq.ctx.request.clone();
+                ctx.scope = rq.ctx.scope.clone();
                 let made = Rq::new(&rq.service, ctx, route);
                 let now = self.current(&made).await?;
                 respond::created(entry, &now, &uri, headers, with)

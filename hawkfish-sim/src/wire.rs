@@ -49,7 +49,10 @@ fn refused(error: &io::Error, ip: IpAddr, port: u16, place: usize, count: usize)
         0 => "a free port".to_owned(),
         port => format!("port {port}"),
     };
-    let mut why = format!("no {port} at {ip} for face {} of {count}: {error}", place + 1);
+    let mut why = format!(
+        "{port} at {ip} cannot be had for face {} of {count}: {error}",
+        place + 1
+    );
     if error.raw_os_error() == Some(TOO_MANY_FILES) {
         why.push_str(&format!(
             "; each face takes an open file, and each connection another: allow more than {} (ulimit -n), or have faces by host or prefix",
