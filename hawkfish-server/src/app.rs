@@ -272,11 +272,7 @@ impl App {
     ///
     /// # Errors
     /// Credentials that are missing or wrong; an account that has to change its password first.
-    pub async fn caller(
-        &self,
-        parts: &http::request::Parts,
-        open: bool,
-    ) -> Result<Ctx, Problem> {
+    pub async fn caller(&self, parts: &http::request::Parts, open: bool) -> Result<Ctx, Problem> {
         layers::caller(&self.shared, parts, open).await
     }
 

@@ -200,7 +200,12 @@ impl World {
         };
         let mut openings = vec![opening(listener, self.front(), Face::fleet())];
         let mut ports = Vec::new();
-        for (place, listener) in self.port_listeners(address.ip()).await?.into_iter().enumerate() {
+        for (place, listener) in self
+            .port_listeners(address.ip())
+            .await?
+            .into_iter()
+            .enumerate()
+        {
             ports.push(listener.local_addr()?.port());
             if let Some(face) = self.face_at(place) {
                 openings.push(opening(listener, self.front_at(place), face));

@@ -61,7 +61,9 @@ impl World {
     }
 
     fn holds(&self, token: &Token) -> bool {
-        self.sessions.by_token(&Ctx::service(), token.as_str()).is_some()
+        self.sessions
+            .by_token(&Ctx::service(), token.as_str())
+            .is_some()
     }
 
     fn pass(&self, secs: i64) {
@@ -96,7 +98,10 @@ async fn a_token_stands_for_an_account_until_its_session_is_deleted() {
     let (session, token) = w.login("b").await.unwrap();
     assert_eq!((session.id.as_str(), &*session.user), ("1", "b"));
     assert_eq!(session.address, Some([192, 0, 2, 7].into()));
-    let (found, account, privileges) = w.sessions.by_token(&Ctx::service(), token.as_str()).unwrap();
+    let (found, account, privileges) = w
+        .sessions
+        .by_token(&Ctx::service(), token.as_str())
+        .unwrap();
     assert_eq!((found, &*account.name), (session.clone(), "b"));
     assert!(privileges.contains(&Privilege::ConfigureComponents));
     assert!(!privileges.contains(&Privilege::ConfigureUsers));
@@ -175,7 +180,10 @@ async fn a_session_lives_while_it_is_used() {
     assert!(w.holds(&token));
     assert!(!w.holds(&idle_token));
     assert!(w.sessions.get(&Ctx::service(), &idle.id).is_err());
-    assert_eq!(w.sessions.list(&Ctx::service()), std::slice::from_ref(&session));
+    assert_eq!(
+        w.sessions.list(&Ctx::service()),
+        std::slice::from_ref(&session)
+    );
     assert_eq!(w.rows().await, 2);
     w.tick().await;
     assert_eq!(w.rows().await, 1, "it is gone for good");
@@ -244,7 +252,10 @@ async fn sessions_outlive_a_restart_and_know_when_they_were_used() {
         4,
     )
     .await;
-    assert_eq!(w.sessions.list(&Ctx::service()), std::slice::from_ref(&session));
+    assert_eq!(
+        w.sessions.list(&Ctx::service()),
+        std::slice::from_ref(&session)
+    );
     w.pass(1_800 - 59 - 1);
     assert!(w.holds(&token));
     w.sessions.flush().await.unwrap();
@@ -382,7 +393,10 @@ async fn a_session_shows_the_name_and_the_rights_of_its_account_as_they_are() {
         .update(&ctx, &session.account, new)
         .await
         .unwrap();
-    let (now, account, privileges) = w.sessions.by_token(&Ctx::service(), token.as_str()).unwrap();
+    let (now, account, privileges) = w
+        .sessions
+        .by_token(&Ctx::service(), token.as_str())
+        .unwrap();
     assert_eq!((&*now.user, &*account.name), ("c", "c"));
     assert!(now.generation > session.generation);
     assert_eq!(w.sessions.list(&Ctx::service()), [now]);
@@ -400,7 +414,13 @@ async fn a_session_shows_the_name_and_the_rights_of_its_account_as_they_are() {
         .update_role(&ctx, &role.id, nothing)
         .await
         .unwrap();
-    assert!(w.sessions.by_token(&Ctx::service(), token.as_str()).unwrap().2.is_empty());
+    assert!(
+        w.sessions
+            .by_token(&Ctx::service(), token.as_str())
+            .unwrap()
+            .2
+            .is_empty()
+    );
     let error = w.login("c").await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Forbidden);
 }

@@ -44,7 +44,10 @@ impl Subscriptions {
             && (delivery.pin.is_some()
                 || !delivery.notes.is_empty()
                 || delivery.through < self.hf.store().events().last()
-                || destination.mailbox.next().is_some_and(|at| at <= self.hf.clock().now())
+                || destination
+                    .mailbox
+                    .next()
+                    .is_some_and(|at| at <= self.hf.clock().now())
                 || !state.again.is_empty())
     }
 
@@ -222,9 +225,7 @@ impl Subscriptions {
                 last: told.seq(),
             };
             let told = vec![told];
-            if let Some(Err(refusal)) = self
-                .carry(destination, telling, &Batch { pin, told })
-                .await
+            if let Some(Err(refusal)) = self.carry(destination, telling, &Batch { pin, told }).await
             {
                 let subscription = destination.id;
                 tracing::debug!(subscription, ?refusal, "what was kept back did not arrive");

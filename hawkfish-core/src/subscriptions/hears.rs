@@ -61,13 +61,12 @@ pub(super) fn hears(
         Subject::Task(task) | Subject::SubTask { task, .. } => hf.tasks().get(&ctx, task).is_ok(),
         Subject::Job(job) => hf.jobs().get(&ctx, job).is_ok(),
         // The report of a definition of all projects tells of all systems.
-        Subject::Report(id) | Subject::ReportDefinition(id) => hf
-            .telemetry()
-            .definition(&ctx, id)
-            .is_ok_and(|definition| {
+        Subject::Report(id) | Subject::ReportDefinition(id) => {
+            hf.telemetry().definition(&ctx, id).is_ok_and(|definition| {
                 (project.is_none() || definition.project.as_ref() == project)
                     && (scope.is_none() || definition.face.as_ref() == ctx.face())
-            }),
+            })
+        }
         Subject::Subscription(id) => hf.subscriptions().get(&ctx, id).is_ok(),
         about => system_of(about).is_some_and(|system| hf.system(&ctx, system).is_ok()),
     }

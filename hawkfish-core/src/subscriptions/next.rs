@@ -240,6 +240,11 @@ impl Subscriptions {
         !own && record.format == facts.format
             && facts.filter.takes(record)
             && !skipped()
-            && hears(&self.hf, facts.project.as_ref(), facts.scope.as_ref(), happened)
+            && hears(
+                &self.hf,
+                facts.project.as_ref(),
+                facts.scope.as_ref(),
+                happened,
+            )
     }
 }

@@ -36,7 +36,10 @@ pub(crate) fn model(rq: &Rq) -> Result<ServiceRoot, Problem> {
     Ok(ServiceRoot {
         odata_id: URI.into(),
         id: "RootService".into(),
-        name: face.map_or_else(|| "HawkFish".to_owned(), |system| system.machine.name.clone()),
+        name: face.map_or_else(
+            || "HawkFish".to_owned(),
+            |system| system.machine.name.clone(),
+        ),
         redfish_version: Some("1.22.0".into()),
         uuid: uuid.to_string().into(),
         vendor: "HawkFish".into(),
