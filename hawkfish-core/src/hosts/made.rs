@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Heard, Host};
 use crate::app::HawkFish;
-use crate::backend::{Cause, Change, MOST_CHANGES, MachineKey, Mould};
+use crate::backend::{Cause, Change, MOST_CHANGES, Machine, MachineKey, Mould};
 use crate::db::{Tx, settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events;
@@ -32,6 +32,24 @@ struct Kept {
 
 fn name(host: &Host) -> String {
     format!("mould/{}", host.id)
+}
+
+/// Gives a machine as it was stored what is not stored because its make has it: else it would seem to have got it since.
+pub(super) fn complete(mould: &dyn Mould, machine: &mut Machine) {
+    let Some(made) = mould.make(machine.key) else {
+        return;
+    };
+    if made.hardware.of_make {
+        let (own, of_make) = (Arc::make_mut(&mut machine.hardware), &made.hardware);
+        own.of_make = true;
+        own.modules = Arc::clone(&of_make.modules);
+        own.pci = Arc::clone(&of_make.pci);
+        own.video = Arc::clone(&of_make.video);
+        own.usb = Arc::clone(&of_make.usb);
+    }
+    Arc::make_mut(&mut machine.firmware)
+        .keys
+        .clone_from(&made.firmware.keys);
 }
 
 impl HawkFish {

@@ -175,13 +175,16 @@ impl HawkFish {
             .await?;
         self.recall_made().await?;
         let mut seen: BTreeMap<HostId, Vec<Machine>> = BTreeMap::new();
-        for row in self.made_rows(states).chain(systems).filter(|r| r.present) {
+        for mut row in self.made_rows(states).chain(systems).filter(|r| r.present) {
             let Some(host) = self.inner.hosts.get(&row.host) else {
                 continue;
             };
             let kept = slots.remove(&row.id).unwrap_or_default();
             let volumes = volumes.remove(&row.id).unwrap_or_default();
             let bios = waiting.remove(&row.id).unwrap_or_default();
+            if let Some(mould) = &host.mould {
+                made::complete(&**mould, &mut row.machine);
+            }
             let seen = seen.entry(row.host.clone()).or_default();
             seen.push(row.machine.clone());
             if seen.len() >= MOST_CHANGES {

@@ -7,6 +7,7 @@ mod behavior_sim;
 mod bios;
 mod crash;
 mod deliveries;
+mod fleet;
 mod hostile_receivers;
 mod jobs;
 #[cfg(feature = "libvirt")]
