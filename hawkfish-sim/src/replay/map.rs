@@ -160,6 +160,19 @@ impl Map {
                 map.look_for_settings(uri, said, &value);
             }
         }
+        // Some services do not tell letters of either case apart, and were captured under both.
+        let small: BTreeMap<String, Settings> = map
+            .settings
+            .iter()
+            .map(|(uri, settings)| (uri.to_lowercase(), settings.clone()))
+            .collect();
+        for uri in capture.documents.keys() {
+            if let Some(same) = small.get(&uri.to_lowercase())
+                && !map.settings.contains_key(uri)
+            {
+                map.settings.insert(uri.clone(), same.clone());
+            }
+        }
         Ok(map)
     }
 
