@@ -38,7 +38,12 @@ fn the_table_of_presets_is_what_there_is() {
         .iter()
         .map(|preset| vec![format!("`{}`", preset.name), preset.about.to_owned()])
         .collect();
-    assert_eq!(shown, there);
+    let off = there
+        .iter()
+        .zip(&shown)
+        .find(|(there, shown)| there != shown);
+    assert_eq!(off, None, "what there is, and what is shown");
+    assert_eq!(shown.len(), there.len());
 }
 
 #[test]
