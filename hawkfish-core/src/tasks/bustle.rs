@@ -69,17 +69,16 @@ impl Bustle {
         waiting.parked.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Lets all go on whose moment has come.
+    /// Lets the first go on whose moment has come. The next is let go on the next time, so that who settles in between has them go on in order.
     pub(crate) fn release(self: &Arc<Self>, now: Timestamp) {
-        loop {
-            let first = {
-                let mut waiting = self.waiting();
-                let first = waiting.parked.first_entry();
-                match first.filter(|one| one.key().0 <= now) {
-                    Some(one) => one.remove(),
-                    None => return,
-                }
-            };
+        let first = {
+            let mut waiting = self.waiting();
+            let first = waiting.parked.first_entry();
+            first
+                .filter(|one| one.key().0 <= now)
+                .map(|one| one.remove())
+        };
+        if let Some(first) = first {
             // Who was cancelled meanwhile does not take it, and it ends.
             let _ = first.send(self.go());
         }
