@@ -18,6 +18,7 @@ mod guide;
 mod part;
 mod record;
 mod presets;
+mod random_worlds;
 mod replay;
 mod report;
 mod time;
