@@ -448,6 +448,60 @@ async fn the_program_records_and_checks() {
     served.end().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_ends_its_session_when_it_is_interrupted_and_goes_on_later() {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_hawkfish-sim");
+    let world = World::builder().seed(10).start().await.unwrap();
+    let served = world.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("bmc");
+    let record = |rate: &str| {
+        let mut record = Command::new(PROGRAM);
+        record.args([
+            "record",
+            &served.url(),
+            "--user",
+            USER,
+            "--rate",
+            rate,
+            "--out",
+        ]);
+        record.arg(&out).env("HAWKFISH_PASSWORD", PASSWORD);
+        record
+    };
+    let mut slow = record("5").spawn().unwrap();
+    // The root of the log-in, and some more.
+    while read_uris(&world).len() < 4 {
+        assert_eq!(slow.try_wait().unwrap(), None);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let interrupt = Command::new("kill")
+        .args(["-INT", &slow.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+    assert!(!slow.wait().unwrap().success());
+    assert_eq!(methods(&world)["DELETE"], 1);
+    let sessions = "/redfish/v1/SessionService/Sessions";
+    let sessions = world.client().unwrap().get_value(sessions).await.unwrap();
+    assert_eq!(sessions.value["Members@odata.count"], 0);
+    assert!(!out.exists());
+
+    let again = record("100000").output().unwrap();
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(
+        !again.status.success() && said.contains("--resume"),
+        "{said}"
+    );
+    let resumed = record("100000").arg("--resume").output().unwrap();
+    let said = String::from_utf8([resumed.stdout, resumed.stderr].concat()).unwrap();
+    assert!(
+        resumed.status.success() && said.contains("of them before"),
+        "{said}"
+    );
+    assert_eq!(dangling(&Capture::read(&out).unwrap()), []);
+    served.end().await.unwrap();
+}
+
 /// What the service validator finds wrong with a world, and how much it finds right.
 async fn validated(world: &World, python: &std::path::Path) -> (BTreeSet<String>, usize) {
     let served = world.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
