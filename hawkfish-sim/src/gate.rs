@@ -57,7 +57,10 @@ impl Bmc {
         let in_flight = said.map_or(under_way.count, |said| said.0);
         let is_on_wire = parts.extensions.get::<Hangup>().is_some();
         let request = Request::from_parts(parts, body);
-        let answered = self.through(request, in_flight, exchange.as_mut()).await;
+        let mut answered = self.through(request, in_flight, exchange.as_mut()).await;
+        if let Ok((parts, _)) = &mut answered {
+            date(&mut parts.headers, world.now());
+        }
         if let Some(exchange) = &exchange {
             world.traced(|trace| match &answered {
                 Ok((parts, body)) => {
@@ -94,6 +97,7 @@ impl Bmc {
             uri: uri.map_or_else(String::new, ToString::to_string),
             headers: parts.headers.clone(),
             body: body.clone(),
+            peer: parts.extensions.get().copied(),
             is_met: false,
         }
     }
@@ -335,6 +339,18 @@ impl Collected {
             None => Body::from(self.bytes),
             Some(error) => fault::breaking_off(self.bytes, error),
         }
+    }
+}
+
+/// The time of the world, not of whoever serves it, unless a fault or a capture says another.
+fn date(headers: &mut http::HeaderMap, now: jiff::Timestamp) {
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    let shown = printer.timestamp_to_rfc9110_string(&now).ok();
+    let value = shown.and_then(|shown| http::HeaderValue::try_from(shown).ok());
+    if let (Some(value), http::header::Entry::Vacant(vacant)) =
+        (value, headers.entry(http::header::DATE))
+    {
+        vacant.insert(value);
     }
 }
 

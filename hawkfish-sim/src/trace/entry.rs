@@ -1,6 +1,6 @@
 //! What a trace is made of.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -75,6 +75,10 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// The address that it came from, where it came over a socket.
+    pub from: Option<IpAddr>,
+    /// Whether the connection was encrypted.
+    pub tls: bool,
 }
 
 /// An answer.

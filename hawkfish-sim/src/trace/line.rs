@@ -1,5 +1,7 @@
 //! An entry as a line of JSON, and back. Nothing is lost: a body that is not JSON on one line stands as text, one that is no text as Base64.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -44,6 +46,10 @@ struct RequestLine {
     headers: Vec<(String, Value)>,
     #[serde(default, skip_serializing_if = "Body::is_empty")]
     body: Body,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    tls: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -203,6 +209,8 @@ pub(super) fn write(entry: &Entry) -> serde_json::Result<String> {
                 uri: request.uri.clone(),
                 headers: headers(&request.headers),
                 body: Body::of(&request.body),
+                from: request.from,
+                tls: request.tls,
             });
         }
         What::Response(response) => {
@@ -260,6 +268,8 @@ pub(super) fn read(text: &str) -> Result<Entry, String> {
             uri: request.uri,
             headers: headers_of(request.headers)?,
             body: request.body.bytes()?,
+            from: request.from,
+            tls: request.tls,
         }));
     }
     if let Some(response) = line.response {
@@ -338,14 +348,24 @@ mod tests {
         let time =
             (0_i64..4_000_000_000_000).prop_map(|ms| Timestamp::from_millisecond(ms).unwrap());
         prop_oneof![
-            ("(GET|PATCH|FROB)", ".{0,20}", header_map(), bytes()).prop_map(
-                |(method, uri, headers, body)| What::Request(Request {
-                    method: Method::from_bytes(method.as_bytes()).unwrap(),
-                    uri,
-                    headers,
-                    body,
-                })
-            ),
+            (
+                "(GET|PATCH|FROB)",
+                ".{0,20}",
+                header_map(),
+                bytes(),
+                any::<Option<IpAddr>>(),
+                any::<bool>()
+            )
+                .prop_map(|(method, uri, headers, body, from, tls)| {
+                    What::Request(Request {
+                        method: Method::from_bytes(method.as_bytes()).unwrap(),
+                        uri,
+                        headers,
+                        body,
+                        from,
+                        tls,
+                    })
+                }),
             (any::<u64>(), 100_u16..1000, header_map(), bytes()).prop_map(
                 |(of, status, headers, body)| What::Response(Response {
                     of,

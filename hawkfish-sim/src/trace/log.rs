@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hawkfish_core::events::{Telling, Told};
+use hawkfish_server::layers::Peer;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 
@@ -39,6 +40,8 @@ pub(crate) struct Exchange {
     pub(crate) uri: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Where it came from, over a socket.
+    pub(crate) peer: Option<Peer>,
     /// Whether a fault met it.
     pub(crate) is_met: bool,
 }
@@ -189,6 +192,7 @@ impl Recorder {
             uri,
             headers,
             body,
+            peer,
             ..
         } = &*exchange;
         exchange.number = self.push(*at, face.as_deref(), || {
@@ -197,6 +201,8 @@ impl Recorder {
                 uri: uri.clone(),
                 headers: headers.clone(),
                 body: body.clone(),
+                from: peer.map(|peer| peer.address),
+                tls: peer.is_some_and(|peer| peer.tls),
             })
         });
         if let Some(report) = &mut self.report {

@@ -166,12 +166,9 @@ async fn a_task_that_nobody_looks_at_is_found_until_somebody_does() {
     let world = world().await;
     let client = Client::basic(&world);
     let system = client.system().await;
-    let reset = format!("{system}/Actions/ComputerSystem.Reset");
-    let on = json!({"ResetType": "On"}).to_string();
-    client.send("POST", &reset, &[], &on).await;
-    wait(&world, 600).await;
-    let cycle = json!({"ResetType": "PowerCycle"}).to_string();
-    let started = client.send("POST", &reset, &[], &cycle).await;
+    let insert = format!("{system}/VirtualMedia/Cd/Actions/VirtualMedia.InsertMedia");
+    let image = json!({"Image": "http://127.0.0.1:9/none.iso"}).to_string();
+    let started = client.send("POST", &insert, &[], &image).await;
     assert_eq!(started.status(), StatusCode::ACCEPTED);
     let monitor = started.headers()["location"].to_str().unwrap().to_owned();
     let missed = found(&world, Check::Tasks);
@@ -310,7 +307,8 @@ async fn who_logs_in_for_each_request_or_uses_no_session_is_found() {
 async fn junit_has_a_case_for_each_check_and_fails_what_is_not_let_pass() {
     let world = world().await;
     let (client, _session) = Client::login(&world).await;
-    client.send("PATCH", "/redfish/v1/<&>\"", &[], "").await;
+    let system = client.system().await;
+    client.send("PATCH", &system, &[], r#"{"<&>": 1}"#).await;
     Client::basic(&world).get("/redfish/v1/Systems").await;
     let policy: Policy = "leaks,deprecated".parse().unwrap();
     let text = world.report().junit(&policy);
@@ -332,6 +330,7 @@ async fn junit_has_a_case_for_each_check_and_fails_what_is_not_let_pass() {
         case.unwrap().children().any(|node| node.has_tag_name(tag))
     };
     assert!(below("sessions", "failure"));
+    assert!(below("mistakes", "system-out") && text.contains("#/&lt;&amp;&gt;"));
     assert!(below("basic", "system-out") && !below("basic", "failure"));
     assert!(!below("polling", "failure") && !below("polling", "system-out"));
 }

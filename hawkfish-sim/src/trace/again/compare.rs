@@ -45,7 +45,7 @@ pub(super) struct Comparing<'a> {
 }
 
 /// One place of difference.
-type At = (String, Option<Value>, Option<Value>);
+pub(super) type At = (String, Option<Value>, Option<Value>);
 
 impl<'a> Comparing<'a> {
     pub(super) fn new(close: Close, hidden: bool, ignore: &'a [Pattern]) -> Self {
@@ -59,7 +59,7 @@ impl<'a> Comparing<'a> {
     }
 
     /// Notes differences of an entry, but for those that are ignored.
-    fn note(&mut self, entry: u64, about: &str, all: Vec<At>) {
+    pub(super) fn note(&mut self, entry: u64, about: &str, all: Vec<At>) {
         let count = all.len();
         let is_ignored = |place: &str| self.ignore.iter().any(|pattern| pattern.fits(place));
         let kept: Vec<At> = all.into_iter().filter(|(at, ..)| !is_ignored(at)).collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use hawkfish_server::layers::Peer;
 use http::Response;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -160,6 +161,10 @@ impl Run<'_> {
             *again.uri_mut() = uri;
         }
         *again.headers_mut() = headers;
+        if let Some(address) = request.from {
+            let tls = request.tls;
+            again.extensions_mut().insert(Peer { address, tls });
+        }
         if let Some(count) = in_flight {
             again.extensions_mut().insert(InFlight(count));
         }
@@ -277,7 +282,9 @@ impl Run<'_> {
             (What::Console { system, text }, What::Console { text: new, .. }) if text != new => {
                 let about = format!("the console of {system}");
                 let shown = |text: &[u8]| Some(json!(String::from_utf8_lossy(text)));
-                self.comparing.only(number, &about, shown(text), shown(new));
+                let place = "console".to_owned();
+                let all = vec![(place, shown(text), shown(new))];
+                self.comparing.note(number, &about, all);
             }
             (What::Request(_) | What::Control(_) | What::Console { .. }, _) => {}
             (old, new) if old != new => {

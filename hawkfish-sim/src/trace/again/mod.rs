@@ -50,7 +50,7 @@ impl Again {
         self
     }
 
-    /// Leaves out differences at such places: JSON pointers (`/Members/*/Name`, `/**/Message`), `status`, `header:etag`.
+    /// Leaves out differences at such places: JSON pointers (`/Members/*/Name`, `/**/Message`), `status`, `header:etag`, `console`.
     #[must_use]
     pub fn ignore(mut self, places: Pattern) -> Self {
         self.ignore.push(places);
