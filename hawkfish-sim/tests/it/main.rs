@@ -15,6 +15,7 @@ mod faults_wire;
 mod faults_work;
 mod guests;
 mod guide;
+mod model;
 mod part;
 mod record;
 mod presets;
