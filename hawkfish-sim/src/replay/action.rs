@@ -72,10 +72,9 @@ impl Replica {
                 self.eject(rq, &action.of, at, kind).await?;
                 Ok(nothing())
             }
-            (Meaning::Share { boots }, _) => self.share(rq, at, &said, boots).await,
+            (Meaning::Share { boots }, _) => self.share(rq, at, action, &said, boots).await,
             (Meaning::Unshare, _) => {
-                let slot = self.drive(at).ok_or_else(|| unsupported(action))?;
-                self.eject(rq, &slot, at, MediaKind::Cd).await?;
+                self.eject(rq, &action.of, at, MediaKind::Cd).await?;
                 Ok(nothing())
             }
             (Meaning::Clear, _) => self.clear(action),
@@ -195,48 +194,35 @@ impl Replica {
         Ok(())
     }
 
-    /// The first slot for disks of a system.
-    fn drive(&self, at: usize) -> Option<String> {
-        let in_use = self.state(|state| state.media.get(&(at, true)).cloned());
-        let mut all = self.tree.map.parts.iter();
-        let mut first = || all.find(|(_, part)| **part == Part::Media(at, MediaKind::Cd));
-        in_use.or_else(|| first().map(|(uri, _)| uri.clone()))
-    }
-
-    /// An image on a share, by what the vendor calls its parts.
+    /// An image on a share, by what the vendor calls its parts. It is in the machine's drive, and none of the slots shows it. Simulated machines read no
+    /// images, so it does not matter by what protocol this one would be read.
     async fn share(
         &self,
         rq: &Rq,
         at: usize,
+        action: &Action,
         said: &Object<String, Value>,
         boots: bool,
     ) -> Answer<Response<Body>> {
         let text = |name: &str| said.get(name).and_then(Value::as_str);
         let need = |name: &'static str| {
-            let args = ["ConnectNetworkISOImage", name];
+            let args = [action.name.as_str(), name];
             let missing = || base(StatusCode::BAD_REQUEST, "ActionParameterMissing", &args);
             text(name).ok_or_else(missing)
         };
         let (host, image) = (need("IPAddress")?, need("ImageName")?);
         let kind = need("ShareType")?;
-        if !matches!(kind, "HTTP" | "HTTPS") {
-            let args = [kind, "ShareType", "ConnectNetworkISOImage"];
+        if !matches!(kind, "NFS" | "CIFS" | "HTTP" | "HTTPS") {
+            let args = [kind, "ShareType", &action.name];
             let key = "ActionParameterValueNotInList";
             return Err(base(StatusCode::BAD_REQUEST, key, &args));
         }
         let share = text("ShareName").unwrap_or_default().trim_matches('/');
         let path = [share, image].map(str::to_owned);
         let path: Vec<String> = path.into_iter().filter(|part| !part.is_empty()).collect();
-        let url = format!("{}://{host}/{}", kind.to_lowercase(), path.join("/"));
-        let Some(slot) = self.drive(at) else {
-            let args = ["ConnectNetworkISOImage"];
-            return Err(base(
-                StatusCode::NOT_IMPLEMENTED,
-                "ActionNotSupported",
-                &args,
-            ));
-        };
-        self.insert(rq, &slot, at, MediaKind::Cd, json!({"Image": url}))
+        let scheme = if kind == "HTTPS" { "https" } else { "http" };
+        let url = format!("{scheme}://{host}/{}", path.join("/"));
+        self.insert(rq, &action.of, at, MediaKind::Cd, json!({"Image": url}))
             .await?;
         if boots {
             let once = json!({"Boot": {

@@ -165,7 +165,14 @@ impl Replica {
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let path = self.varied.captured(parts.uri.path());
-        let uri = self.tree.key(&path);
+        // A page of a collection that was captured is a document of its own.
+        let page = parts
+            .uri
+            .path_and_query()
+            .map(|all| self.varied.captured(all.as_str()));
+        let page = page.map(|page| self.tree.key(&page));
+        let page = page.filter(|page| page.contains('?') && self.tree.get(page).is_some());
+        let uri = page.unwrap_or_else(|| self.tree.key(&path));
         let body = body.collect().await.map(|body| body.to_bytes());
         let body = body.unwrap_or_else(|_| Bytes::new());
         let is_head = parts.method == Method::HEAD;
@@ -462,7 +469,9 @@ impl Replica {
         }
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         headers.insert(CONTENT_TYPE, json);
-        if let Ok(allow) = HeaderValue::try_from(self.allowed(uri)) {
+        // What the source said; what it did not say is made up only where a method was refused.
+        let allow = self.tree.get(uri).and_then(|d| d.allow.as_deref());
+        if let Some(Ok(allow)) = allow.map(HeaderValue::try_from) {
             headers.insert(ALLOW, allow);
         }
         *response.body_mut() = Body::from(self.varied.replica(&value.to_string()));

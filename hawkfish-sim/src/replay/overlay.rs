@@ -116,7 +116,8 @@ impl Replica {
         }
         let etag = self.etag(uri, &shown);
         put(&mut shown, "@odata.etag", etag.as_str());
-        let asked = rq.parts.uri.query().unwrap_or_default();
+        let asked = rq.parts.uri.query().filter(|_| !uri.contains('?'));
+        let asked = asked.unwrap_or_default();
         if !asked.is_empty() {
             shown = query::answer(self, rq, asked, shown).await?;
         }
