@@ -29,7 +29,7 @@ use crate::capture::{self, Capture};
 use crate::clock::WorldClock;
 use crate::description::{self, BadDescription, Description, Rack};
 use crate::face::{Face, Faces, Plan};
-use crate::fault::{Absent, Authority, BadRule, Broken, Certificate, Engine, Ill, Rule, Tls};
+use crate::fault::{Absent, Authority, BadRule, Broken, Certificate, Engine, Ill, Place, Rule, Tls};
 use crate::front::Front;
 use crate::gate::{Bmc, Collected};
 use crate::replay::{NotReplayable, Opening, Replicas, Shown, Tree};
@@ -227,7 +227,7 @@ impl Builder {
             keep,
             trace_to,
             reported,
-            capture,
+            mut capture,
         } = self;
         description.check()?;
         if description.racks.is_empty() {
@@ -238,10 +238,11 @@ impl Builder {
         // A capture of several systems is that many machines, each time.
         let mut sizes = description.racks.clone();
         for (at, rack) in sizes.iter_mut().enumerate() {
-            let tree = match (&rack.capture, &capture) {
-                (_, Some(capture)) if at == 0 => Tree::new((**capture).clone())?,
-                (Some(path), _) => Tree::new(Capture::read(path)?)?,
-                (None, _) => continue,
+            let given = capture.take().filter(|_| at == 0);
+            let tree = match (&rack.capture, given) {
+                (_, Some(given)) => Tree::new(Arc::unwrap_or_clone(given))?,
+                (Some(path), None) => Tree::new(Capture::read(path)?)?,
+                (None, None) => continue,
             };
             rack.systems *= tree.systems();
             shown.push(Shown {
@@ -751,6 +752,13 @@ impl World {
         /// So many at once.
         const MOST: usize = 512;
         self.do_timed().await;
+        // What nobody waits for is told by a certain moment, so that what goes wrong with it does so in the same order each time.
+        let is_aside = |rule: &Rule| matches!(rule.then.place(), Place::Event | Place::Task);
+        if self.faults(|engine| engine.has(is_aside))
+            && let Err(error) = self.hawkfish().store().flush().await
+        {
+            self.traced(|trace| trace.broken(self.now(), None, &error.to_string()));
+        }
         self.hawkfish().subscriptions().meddle();
         self.say_firings();
         let log = &self.0.log;
