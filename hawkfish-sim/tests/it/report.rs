@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use hawkfish_sim::fault::{Answer, Calls, Rule, Then, When};
+use hawkfish_sim::fault::{Answer, Calls, Rule, Then, When, preset};
 use hawkfish_sim::report::{Check, Policy, Report};
 use hawkfish_sim::{PASSWORD, USER, World};
 use http::{Request, Response, StatusCode};
@@ -163,11 +163,12 @@ async fn what_is_left_behind_is_found() {
 
 #[tokio::test]
 async fn a_task_that_nobody_looks_at_is_found_until_somebody_does() {
-    let world = world().await;
+    let slow = preset("tasks-slow").unwrap().rules();
+    let world = World::builder().seed(3).faults(slow).start().await.unwrap();
     let client = Client::basic(&world);
     let system = client.system().await;
     let insert = format!("{system}/VirtualMedia/Cd/Actions/VirtualMedia.InsertMedia");
-    let image = json!({"Image": "http://127.0.0.1:9/none.iso"}).to_string();
+    let image = json!({"Image": "http://images.example/installer.iso"}).to_string();
     let started = client.send("POST", &insert, &[], &image).await;
     assert_eq!(started.status(), StatusCode::ACCEPTED);
     let monitor = started.headers()["location"].to_str().unwrap().to_owned();
