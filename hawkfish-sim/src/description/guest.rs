@@ -247,9 +247,7 @@ impl GuestMake {
             shuts_down_in: or(self.shuts_down_in, base.shuts_down_in)?,
             ignores_acpi: self.ignores_acpi.unwrap_or(base.ignores_acpi),
             resets_itself_after: some(self.resets_itself_after, base.resets_itself_after)?,
-            resets_itself_times: self
-                .resets_itself_times
-                .unwrap_or(base.resets_itself_times),
+            resets_itself_times: self.resets_itself_times.unwrap_or(base.resets_itself_times),
             on_panic: match self.on_panic {
                 Some(Panic::Restart) => OnPanic::Restart,
                 Some(Panic::Stop) => OnPanic::Stop,

@@ -40,7 +40,7 @@ mod rack;
 pub use face::Faces;
 pub(crate) use face::{Called, Template};
 pub use guest::{From as InstallFrom, GuestMake, Installs, Panic, Says, Then as AfterInstall};
-pub use make::{DiskMake, Firmware, Make};
+pub use make::{DiskMake, Firmware, Make, ModuleMake, NicMake};
 pub use rack::Rack;
 pub(crate) use rack::number;
 

@@ -19,6 +19,7 @@ mod model;
 mod part;
 mod record;
 mod presets;
+mod profiles;
 mod random_worlds;
 mod replay;
 mod report;
