@@ -11,11 +11,6 @@ use tar::{Archive, EntryType};
 use super::read::{Held, Listed};
 use super::{Bounds, Error, Finding, Flaw};
 
-/// Whether the name of a file says that it is an archive that can be read.
-pub(super) fn is_archive(path: &Path) -> bool {
-    opener(path).is_some()
-}
-
 type Opener = fn(BufReader<File>) -> Box<dyn Read>;
 
 fn opener(path: &Path) -> Option<Opener> {

@@ -287,7 +287,7 @@ impl Reading {
                 let beside = self.manifest.files.iter().find_map(|(file, said)| {
                     let (folder, _) = file.rsplit_once('/')?;
                     (folder == folders.join("/"))
-                        .then(|| said.uri.as_deref())
+                        .then_some(said.uri.as_deref())
                         .flatten()
                 });
                 let uri = beside.map_or(uri, plain_uri);

@@ -175,9 +175,11 @@ async fn a_walk_is_polite() {
                     request.uri
                 );
                 not_before = None;
-                if request.method == Method::GET && request.uri != "/redfish/v1/" && last.is_some()
+                if let Some(last) = last
+                    && request.method == Method::GET
+                    && request.uri != "/redfish/v1/"
                 {
-                    let gap = entry.at.duration_since(last.unwrap());
+                    let gap = entry.at.duration_since(last);
                     assert!(
                         gap >= SignedDuration::from_millis(50),
                         "{}: {gap}",
