@@ -213,7 +213,11 @@ impl Bmc {
         let asked = Asked::of(&parts, world.now(), world.age());
         let mut instead = self.at_the_bmc(&parts, &firings, &asked).await?;
         let shown = world.look_at_task(&parts.method, parts.uri.path()).await;
-        let rules = if instead.is_none() { firings.as_slice() } else { &[] };
+        let rules = if instead.is_none() {
+            firings.as_slice()
+        } else {
+            &[]
+        };
         for firing in rules {
             match &firing.rule.then {
                 Then::Delay(delay) => world.pass(delay.draw(firing.roll)).await,

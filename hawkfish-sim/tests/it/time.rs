@@ -1,7 +1,7 @@
 //! Time goes as it is told, by hand and over the control, and whoever asks is told the world's time.
 
 use bytes::Bytes;
-use hawkfish_sim::{Error, PASSWORD, Phase, USER, World};
+use hawkfish_sim::{Error, Phase, World};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -199,13 +199,13 @@ async fn the_control_moves_time_and_tells_what_happened() {
     assert_eq!(status, StatusCode::CONFLICT);
     let (_, frozen) = send("POST", "/time/freeze", Value::Null).await;
     assert_eq!(frozen["speed"], 0.0);
-    assert_eq!(world.now(), world.now());
+    let stands = world.now();
+    tokio::task::yield_now().await;
+    assert_eq!(world.now(), stands, "it is not frozen");
     let (_, thawed) = send("POST", "/time/thaw", Value::Null).await;
     assert_eq!(thawed["speed"], 1000.0);
     send("POST", "/time/freeze", Value::Null).await;
     let (status, told) = send("POST", "/time/step", Value::Null).await;
     assert_eq!(status, StatusCode::OK, "{told}");
-    assert_eq!(control.url(), url);
-    assert_eq!((USER, PASSWORD), ("admin", "hawkfish"));
     control.end().await.unwrap();
 }

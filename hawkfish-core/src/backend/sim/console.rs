@@ -266,14 +266,14 @@ impl Said {
                 out,
                 "\n{stamp} kernel panic - not syncing: NMI: unknown reason"
             ),
-            What::Fault => writeln!(
-                out,
-                "\n{stamp} kernel panic - not syncing: Fatal exception"
-            ),
+            What::Fault => writeln!(out, "\n{stamp} kernel panic - not syncing: Fatal exception"),
             What::NmiIgnored => writeln!(out, "\n{stamp} system: NMI: dazed, but going on"),
             What::Dumping => writeln!(out, "{stamp} kdump: saving memory to disk"),
             What::Dumped => writeln!(out, "{stamp} kdump: saving memory is complete"),
-            What::Hangs => writeln!(out, "{stamp} system: task blocked for more than 120 seconds"),
+            What::Hangs => writeln!(
+                out,
+                "{stamp} system: task blocked for more than 120 seconds"
+            ),
             What::Installing => writeln!(out, "{stamp} installer: installing to the first disk"),
             What::Installed { ejects } => {
                 let ejected = if *ejects { ", medium ejected" } else { "" };

@@ -147,7 +147,9 @@ pub(super) enum Action {
     /// The firmware wants to know what to boot.
     ChooseBoot,
     /// There is a system on the first disk now; the installer may have ejected its medium.
-    Installed { ejects: Option<MediaKind> },
+    Installed {
+        ejects: Option<MediaKind>,
+    },
     /// It has lost its memory: what holds from the next cold start on holds now.
     LostMemory,
     /// It is no longer as it was seen.
