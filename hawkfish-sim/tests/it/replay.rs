@@ -44,7 +44,6 @@ impl<'w> Client<'w> {
         self.world.call(request.body(body).unwrap()).await
     }
 
-    #[track_caller]
     async fn get(&self, uri: &str) -> Value {
         let answer = self.send("GET", uri, None).await;
         assert_eq!(answer.status(), StatusCode::OK, "{uri}: {}", text(&answer));
