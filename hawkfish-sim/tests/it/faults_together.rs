@@ -75,7 +75,7 @@ async fn run(seed: u64) -> String {
     let destination = json!({"Destination": "http://nobody.invalid/", "Protocol": "Redfish"});
     let subscriptions = "/redfish/v1/EventService/Subscriptions";
     call(&world, Method::POST, subscriptions, Some(destination)).await;
-    for round in 0..4 {
+    for round in 0..6 {
         for system in &systems {
             let reset = format!("{system}/Actions/ComputerSystem.Reset");
             let cd = format!("{system}/VirtualMedia/Cd/Actions/VirtualMedia");
