@@ -171,11 +171,7 @@ impl Engine {
     }
 
     /// The rules that fire among those that fit: for each, its calls are counted and its chance is drawn.
-    pub(crate) fn fire(
-        &mut self,
-        at: SignedDuration,
-        fits: impl Fn(&Rule) -> bool,
-    ) -> Vec<Firing> {
+    pub(crate) fn fire(&mut self, at: SignedDuration, fits: impl Fn(&Rule) -> bool) -> Vec<Firing> {
         let hit = |armed: &mut Armed| match fits(&armed.rule) {
             true => armed.fire(at),
             false => None,
@@ -224,7 +220,9 @@ impl Engine {
             let missed = (age - next).as_millis() / every.as_millis().max(1) + 1;
             next + every * i32::try_from(missed).unwrap_or(i32::MAX)
         });
-        armed.next = armed.next.filter(|next| until.is_none_or(|until| *next < until));
+        armed.next = armed
+            .next
+            .filter(|next| until.is_none_or(|until| *next < until));
         Some(Arc::clone(&armed.rule))
     }
 
@@ -363,7 +361,9 @@ fn fits(when: &When, request: &Encounter<'_>) -> bool {
     let path = request.path.trim_end_matches('/');
     let code = request.status.map(|status| status.as_u16().to_string());
     system
-        && face.as_ref().is_none_or(|pattern| pattern.fits(request.face))
+        && face
+            .as_ref()
+            .is_none_or(|pattern| pattern.fits(request.face))
         && code.is_none_or(|code| status.iter().any(|pattern| pattern.fits(&code)))
         && session_over.is_none_or(|over| request.session.is_some_and(|age| age > over))
         && uri.as_ref().is_none_or(|pattern| pattern.fits(path))

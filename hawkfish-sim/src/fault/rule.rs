@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bmc::Bmc;
-use super::machine::Machine;
-use super::told::Events;
-use super::work::Task;
 use super::answer::{Answer, Pretend, Redirect};
+use super::bmc::Bmc;
 use super::body::{Damage, Trickle};
 use super::edit::Edit;
 use super::etag::{Cache, Etag};
 use super::headers::{Headers, Location, Query};
 use super::latency::Delay;
+use super::machine::Machine;
+use super::told::Events;
 use super::when::When;
 use super::wire::{Certificate, Connection, Framing};
+use super::work::Task;
 
 /// A rule that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,7 +139,9 @@ impl Place {
                 "until",
                 "in_flight_over",
             ],
-            Self::Event => &["system", "message", "to", "calls", "chance", "from", "until"],
+            Self::Event => &[
+                "system", "message", "to", "calls", "chance", "from", "until",
+            ],
             Self::Task => &["system", "operation", "calls", "chance", "from", "until"],
             Self::Deed => &["system", "power", "calls", "chance", "from", "until"],
             Self::Happening => &[
@@ -322,14 +324,23 @@ mod tests {
         };
         let reset = Rule::new("r", Then::Connection(Connection::Reset)).when(uri);
         let bad = reset.check().unwrap_err();
-        assert!(bad.what.contains("uri") && bad.what.contains("connection"), "{bad}");
+        assert!(
+            bad.what.contains("uri") && bad.what.contains("connection"),
+            "{bad}"
+        );
         let status = When {
             status: vec![Pattern::new("404").unwrap()],
             ..When::default()
         };
         let bad = Rule::new("d", Then::HangUp(HangUp::Before)).when(status.clone());
         let bad = bad.check().unwrap_err();
-        assert!(bad.what.contains("status") && bad.what.contains("hang_up"), "{bad}");
-        Rule::new("d", Then::HangUp(HangUp::After)).when(status).check().unwrap();
+        assert!(
+            bad.what.contains("status") && bad.what.contains("hang_up"),
+            "{bad}"
+        );
+        Rule::new("d", Then::HangUp(HangUp::After))
+            .when(status)
+            .check()
+            .unwrap();
     }
 }

@@ -25,12 +25,7 @@ pub(super) const PRESETS: &[Preset] = &[
                 remove: vec!["etag".to_owned()],
                 ..Headers::default()
             };
-            vec![rule(
-                "no-etags",
-                Then::Headers(headers),
-                ALL,
-                &[],
-            )]
+            vec![rule("no-etags", Then::Headers(headers), ALL, &[])]
         },
     },
     Preset {
