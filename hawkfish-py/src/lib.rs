@@ -5,6 +5,7 @@
 mod client;
 mod errors;
 mod runtime;
+mod simulator;
 mod validate;
 
 use pyo3::prelude::*;
@@ -13,5 +14,8 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(validate::validate, module)?)?;
-    module.add_class::<client::Client>()
+    module.add_function(wrap_pyfunction!(simulator::presets, module)?)?;
+    module.add_class::<client::Client>()?;
+    module.add_class::<client::AsyncClient>()?;
+    module.add_class::<simulator::Simulator>()
 }

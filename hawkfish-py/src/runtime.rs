@@ -1,11 +1,15 @@
-//! Waits for Rust's futures from Python's threads.
+//! Runs Rust's futures for Python: those that a thread waits for, and those of asyncio.
 
+use std::cell::OnceCell;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3_async_runtimes::TaskLocals;
+use pyo3_async_runtimes::generic::{self, ContextExt, JoinError};
 use tokio::runtime::Runtime;
 
 /// How long a Ctrl-C may go unnoticed.
@@ -45,5 +49,79 @@ pub(crate) fn wait<T: Send>(py: Python<'_>, future: impl Future<Output = T> + Se
             Ok(value) => return Ok(value),
             Err(_still_at_work) => py.check_signals()?,
         }
+    }
+}
+
+/// An awaitable of the running event loop. Cancelling it drops the future.
+///
+/// # Errors
+/// No event loop runs in this thread.
+pub(crate) fn future<'py, T>(
+    py: Python<'py>,
+    future: impl Future<Output = PyResult<T>> + Send + 'static,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    T: for<'any> IntoPyObject<'any> + Send + 'static,
+{
+    // It is there before something is spawned on it, where an error could not be told.
+    current()?;
+    generic::future_into_py::<Threads, _, T>(py, future)
+}
+
+/// The runtime of this process, as the bridge to asyncio wants it.
+struct Threads;
+
+struct Joined(tokio::task::JoinError);
+
+impl JoinError for Joined {
+    fn is_panic(&self) -> bool {
+        self.0.is_panic()
+    }
+
+    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
+        self.0.into_panic()
+    }
+}
+
+type Handle = Pin<Box<dyn Future<Output = Result<(), Joined>> + Send>>;
+
+fn handle(task: tokio::task::JoinHandle<()>) -> Handle {
+    Box::pin(async move { task.await.map_err(Joined) })
+}
+
+tokio::task_local! {
+    static LOCALS: OnceCell<TaskLocals>;
+}
+
+impl generic::Runtime for Threads {
+    type JoinError = Joined;
+    type JoinHandle = Handle;
+
+    fn spawn<F>(future: F) -> Handle
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        handle(current().expect("it was made before").spawn(future))
+    }
+
+    fn spawn_blocking<F>(work: F) -> Handle
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        handle(current().expect("it was made before").spawn_blocking(work))
+    }
+}
+
+impl ContextExt for Threads {
+    fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        Box::pin(LOCALS.scope(OnceCell::from(locals), future))
+    }
+
+    fn get_task_locals() -> Option<TaskLocals> {
+        let locals = LOCALS.try_with(|locals| locals.get().cloned());
+        locals.ok().flatten()
     }
 }
