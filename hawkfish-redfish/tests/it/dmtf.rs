@@ -15,12 +15,18 @@ pub(crate) fn unpacked() -> Option<&'static Path> {
     DIR.get_or_init(|| match std::env::var_os("HAWKFISH_DMTF_DIR") {
         Some(dir) => Some(unpack(Path::new(&dir))),
         None => {
-            let required = std::env::var("HAWKFISH_TEST_REQUIRE").is_ok_and(|value| value == "1");
-            assert!(
-                !required,
-                "HAWKFISH_DMTF_DIR does not name the folder with DMTF's data"
-            );
-            eprintln!("SKIPPED: HAWKFISH_DMTF_DIR does not name the folder with DMTF's data");
+            // They are DMTF's, not ours to carry along: whoever has them not can still pass all tests.
+            let what = "what DMTF publishes: HAWKFISH_DMTF_DIR does not name the folder with it";
+            eprintln!("SKIPPED {what}");
+            if let Some(file) = std::env::var_os("HAWKFISH_TEST_SKIPS") {
+                let skips = std::fs::OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .open(file);
+                skips
+                    .and_then(|mut skips| writeln!(skips, "{what}"))
+                    .expect("a line in HAWKFISH_TEST_SKIPS");
+            }
             None
         }
     })

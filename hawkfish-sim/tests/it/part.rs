@@ -8,6 +8,16 @@ pub(crate) fn python() -> Option<PathBuf> {
     variable("HAWKFISH_TEST_PYTHON").map(PathBuf::from)
 }
 
+/// The folder that `HAWKFISH_CAPTURES_DIR` names, with captures of real BMCs: `hpe.tar.xz`, `dell.tar.xz`. They are not ours to carry along, so that it is
+/// said aloud but never a fault where they are missing.
+pub(crate) fn captures() -> Option<PathBuf> {
+    let dir = std::env::var_os("HAWKFISH_CAPTURES_DIR").filter(|dir| !dir.is_empty());
+    if dir.is_none() {
+        say_skipped("HAWKFISH_CAPTURES_DIR");
+    }
+    dir.map(PathBuf::from)
+}
+
 /// A variable of the environment that names a part.
 pub(crate) fn variable(name: &str) -> Option<String> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -22,6 +32,10 @@ fn skip(missing: &str) {
         std::env::var_os("HAWKFISH_TEST_REQUIRE").is_none_or(|value| value != "1"),
         "{missing} is missing"
     );
+    say_skipped(missing);
+}
+
+fn say_skipped(missing: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     eprintln!("SKIPPED {test}: {missing} is missing");

@@ -220,10 +220,10 @@ fn collected(capture: &Capture, pattern: &str) -> BTreeSet<String> {
 }
 
 async fn of_a_real_bmc(name: &str, most_missing: usize) {
-    let Some(dir) = part::variable("HAWKFISH_CAPTURES_DIR") else {
+    let Some(dir) = part::captures() else {
         return;
     };
-    let source = Capture::read(std::path::Path::new(&dir).join(name)).unwrap();
+    let source = Capture::read(dir.join(name)).unwrap();
     let options = Options {
         log_entries: usize::MAX,
         sleep: Arc::new(|_| Box::pin(async {})),

@@ -6,7 +6,7 @@ use super::*;
 
 /// The captures, unpacked; none where they are missing.
 fn captures() -> Option<Vec<(&'static str, Capture)>> {
-    let dir = PathBuf::from(part::variable("HAWKFISH_CAPTURES_DIR")?);
+    let dir = part::captures()?;
     let read = |name| Capture::read(dir.join(format!("{name}.tar.xz"))).expect("a capture");
     Some(vec![("hpe", read("hpe")), ("dell", read("dell"))])
 }
