@@ -9,7 +9,8 @@ pub(crate) struct Csdl {
     dir: PathBuf,
     /// Where our own schemas lie.
     own: PathBuf,
-    files: BTreeSet<String>,
+    /// The namespaces of each schema whose file was read.
+    schemas: BTreeMap<String, Vec<String>>,
     namespaces: BTreeMap<String, Namespace>,
 }
 
@@ -93,7 +94,7 @@ impl Csdl {
         Self {
             dir: dir.to_owned(),
             own: own.to_owned(),
-            files: BTreeSet::new(),
+            schemas: BTreeMap::new(),
             namespaces: BTreeMap::new(),
         }
     }
@@ -110,32 +111,39 @@ impl Csdl {
 
     /// All namespaces of a schema: `ComputerSystem`, `ComputerSystem.v1_0_0`, …
     pub(crate) fn schema(&mut self, schema: &str) -> Vec<String> {
-        if self.files.insert(schema.to_owned()) {
-            let public = || self.dir.join(file_name(schema));
-            let path = self.own(schema).unwrap_or_else(public);
-            let text = fs::read_to_string(&path)
-                .unwrap_or_else(|error| panic!("schema {schema} ({}): {error}", path.display()));
-            let document = Document::parse(&text).unwrap_or_else(|e| panic!("{schema}: {e}"));
-            for node in document
-                .descendants()
-                .filter(|node| node.has_tag_name_local("Schema"))
-            {
-                let name = node
-                    .attribute("Namespace")
-                    .expect("a Schema has a Namespace");
-                self.namespaces.insert(name.to_owned(), namespace(node));
-            }
+        self.load(schema);
+        self.schemas[schema].clone()
+    }
+
+    fn load(&mut self, schema: &str) {
+        if self.schemas.contains_key(schema) {
+            return;
         }
+        let public = || self.dir.join(file_name(schema));
+        let path = self.own(schema).unwrap_or_else(public);
+        let text = fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("schema {schema} ({}): {error}", path.display()));
+        let document = Document::parse(&text).unwrap_or_else(|e| panic!("{schema}: {e}"));
         let versioned = format!("{schema}.v");
-        self.namespaces
-            .keys()
-            .filter(|name| *name == schema || name.starts_with(&versioned))
-            .cloned()
-            .collect()
+        let mut names = BTreeSet::new();
+        for node in document
+            .descendants()
+            .filter(|node| node.has_tag_name_local("Schema"))
+        {
+            let name = node
+                .attribute("Namespace")
+                .expect("a Schema has a Namespace");
+            if name == schema || name.starts_with(&versioned) {
+                names.insert(name.to_owned());
+            }
+            self.namespaces.insert(name.to_owned(), namespace(node));
+        }
+        let names = names.into_iter().collect();
+        self.schemas.insert(schema.to_owned(), names);
     }
 
     pub(crate) fn namespace(&mut self, name: &str) -> &Namespace {
-        self.schema(schema_of(name));
+        self.load(schema_of(name));
         self.namespaces
             .get(name)
             .unwrap_or_else(|| panic!("no namespace {name}"))

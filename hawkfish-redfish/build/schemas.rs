@@ -25,6 +25,7 @@ struct Walk<'a> {
     csdl: &'a mut Csdl,
     dir: &'a Path,
     out: Written,
+    /// By its name in any version.
     types: BTreeMap<String, usize>,
     enums: BTreeMap<String, usize>,
 }
@@ -61,13 +62,18 @@ pub(crate) fn emit(csdl: &mut Csdl, dir: &Path) -> String {
 
 impl Walk<'_> {
     fn ty(&mut self, full: &str) -> usize {
-        let newest = self.csdl.newest(full);
-        if let Some(at) = self.types.get(&newest) {
+        if let Some(at) = self.types.get(full) {
             return *at;
+        }
+        let newest = self.csdl.newest(full);
+        if let Some(at) = self.types.get(&newest).copied() {
+            self.types.insert(full.to_owned(), at);
+            return at;
         }
         let at = self.out.types.len();
         self.out.types.push(Vec::new());
         self.types.insert(newest.clone(), at);
+        self.types.insert(full.to_owned(), at);
         let mut found = BTreeMap::new();
         for base in self.csdl.chain(&newest) {
             let known = schema_of(&base) == "Odata" || schema_of(&base) == "Resource";
@@ -125,6 +131,10 @@ impl Walk<'_> {
         }
         let found = self.csdl.namespace(namespace);
         if let Some(listed) = found.enums.get(name) {
+            let key = format!("{schema}.{name}");
+            if let Some(at) = self.enums.get(&key) {
+                return ('e', *at);
+            }
             let members = listed.members.iter().map(|m| m.0.clone()).collect();
             let mut newest: Vec<String> = members;
             // A newer version of the enumeration may have more.
@@ -137,12 +147,9 @@ impl Walk<'_> {
                     }
                 }
             }
-            let key = format!("{schema}.{name}");
-            let next = self.out.enums.len();
-            let at = *self.enums.entry(key).or_insert(next);
-            if at == next {
-                self.out.enums.push(newest);
-            }
+            let at = self.out.enums.len();
+            self.enums.insert(key, at);
+            self.out.enums.push(newest);
             return ('e', at);
         }
         if let Some((under, _)) = found.typedefs.get(name) {
