@@ -248,6 +248,8 @@ pub struct Supply {
     pub id: String,
     /// Its name for people.
     pub name: String,
+    /// Who made it, where that is not who made the machine.
+    pub manufacturer: Option<String>,
     /// Its model.
     pub model: Option<String>,
     /// Its serial number.

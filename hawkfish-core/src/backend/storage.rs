@@ -1,5 +1,7 @@
 //! The storage of a machine: controllers, the drives on them, and where their data lie.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::DiskToken;
@@ -29,6 +31,8 @@ pub enum Bus {
     Nvme,
     /// USB.
     Usb,
+    /// Serial attached SCSI.
+    Sas,
 }
 
 /// A storage controller.
@@ -55,6 +59,9 @@ pub struct Disk {
     pub allocated: Option<u64>,
     /// Its serial number, where it has one.
     pub serial: Option<String>,
+    /// Its model, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Arc<str>>,
     /// Its world-wide name.
     pub wwn: Option<String>,
     /// How its data are kept: `qcow2`, `raw`.

@@ -29,6 +29,7 @@ impl Rack {
             systems: 3,
             seed: 1,
             name: "behavior".to_owned(),
+            first: 0,
             profiles: vec![Arc::new(profile)],
         };
         Self {

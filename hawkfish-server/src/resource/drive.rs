@@ -49,6 +49,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         odata_id: rq.uri().to_owned(),
         id: disk.id.clone(),
         name: format!("Drive {}", disk.id),
+        model: Prop::or_absent(disk.model.as_deref().map(str::to_owned)),
         serial_number: Prop::or_absent(disk.serial.clone()),
         capacity_bytes: Prop::or_null(disk.bytes.and_then(|b| i64::try_from(b).ok())),
         block_size_bytes: Prop::Value(disk.block_bytes.into()),

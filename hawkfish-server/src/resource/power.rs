@@ -11,7 +11,8 @@ use hawkfish_redfish::model::power::{
     PowerSupplyType, Voltage,
 };
 
-use super::measured::{all_status, chassis, measured, sensor_status};
+use super::measured::{all_status, chassis, context, measured, sensor_status};
+use super::power_supply::maker;
 use super::{parts, with_ids};
 use crate::catalog::{Content, Privileges, Resource, Rq};
 use crate::problem::Problem;
@@ -79,7 +80,7 @@ fn voltage(system: &System, n: usize, sensor: &Sensor) -> Voltage {
         reading_volts: Prop::or_null(sensor.reading),
         upper_threshold_critical: Prop::or_absent(sensor.above.critical),
         lower_threshold_critical: Prop::or_absent(sensor.below.critical),
-        physical_context: Some(PhysicalContext::PowerSupply),
+        physical_context: Some(context(sensor.place)),
         status: Some(sensor_status(system, sensor)),
         related_item: Some(vec![chassis(system)]),
         ..Default::default()
@@ -99,7 +100,7 @@ fn supply(system: &System, stats: &Stats, n: usize, supply: &Supply) -> PowerSup
         last_power_output_watts: Prop::Value(supply.output_watts),
         power_input_watts: Prop::Value(supply.input_watts),
         power_output_watts: Prop::Value(supply.output_watts),
-        manufacturer: Prop::or_absent(system.machine.identity.manufacturer.clone()),
+        manufacturer: Prop::or_absent(maker(system, supply)),
         model: Prop::or_absent(supply.model.clone()),
         serial_number: Prop::or_absent(supply.serial.clone()),
         status: Some(all_status(

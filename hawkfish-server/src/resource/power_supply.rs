@@ -1,6 +1,7 @@
 //! Power supplies, and what goes into and comes out of them.
 
 use hawkfish_core::backend::{Sensor, Stats, Supply};
+use hawkfish_core::inventory::System;
 use hawkfish_redfish::model::circuit::NominalVoltageType;
 use hawkfish_redfish::model::power_supply::{InputRange, LineStatus, PowerSupply, PowerSupplyType};
 use hawkfish_redfish::model::power_supply_metrics::{
@@ -75,6 +76,12 @@ fn sensors<'a>(stats: &'a Stats, supply: &Supply) -> impl Iterator<Item = &'a Se
         .flatten()
 }
 
+/// Who made a power supply.
+pub(super) fn maker(system: &System, supply: &Supply) -> Option<String> {
+    let of_system = || system.machine.identity.manufacturer.clone();
+    supply.manufacturer.clone().or_else(of_system)
+}
+
 async fn read(rq: &Rq) -> Result<Content, Problem> {
     let (system, stats) = measured(rq)?;
     let supply = named(&stats, rq)?;
@@ -85,7 +92,7 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         power_supply_type: Prop::Value(PowerSupplyType::AC),
         input_nominal_voltage_type: Prop::Value(NominalVoltageType::AC200To240V),
         power_capacity_watts: Prop::Value(supply.capacity_watts),
-        manufacturer: Prop::or_absent(system.machine.identity.manufacturer.clone()),
+        manufacturer: Prop::or_absent(maker(&system, supply)),
         model: Prop::or_absent(supply.model.clone()),
         serial_number: Prop::or_absent(supply.serial.clone()),
         input_ranges: Some(vec![InputRange {

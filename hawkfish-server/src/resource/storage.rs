@@ -92,6 +92,7 @@ pub(super) fn title(controller: &Controller) -> String {
         Bus::Ide => "IDE",
         Bus::Nvme => "NVMe",
         Bus::Usb => "USB",
+        Bus::Sas => "SAS",
     };
     format!("{bus} storage")
 }
@@ -102,6 +103,7 @@ pub(super) fn protocol(bus: Bus) -> Protocol {
         Bus::Sata => Protocol::SATA,
         Bus::Nvme => Protocol::NVMe,
         Bus::Usb => Protocol::USB,
+        Bus::Sas => Protocol::SAS,
         Bus::Virtio | Bus::Scsi | Bus::Ide => Protocol::OEM,
     }
 }

@@ -40,7 +40,10 @@ mod rack;
 pub use face::Faces;
 pub(crate) use face::{Called, Template};
 pub use guest::{From as InstallFrom, GuestMake, Installs, Panic, Says, Then as AfterInstall};
-pub use make::{DiskMake, Firmware, Make, ModuleMake, NicMake};
+pub use make::{
+    BiosValue, DiskMake, FanMake, Firmware, Make, Measures, Media, ModuleMake, NicMake, Place,
+    PowerMake, Protocol, SensorMake, SupplyMake, Thresholds,
+};
 pub use rack::Rack;
 pub(crate) use rack::number;
 

@@ -99,6 +99,7 @@ pub(super) fn read(doc: &Doc) -> Told {
             bytes: None,
             allocated: None,
             serial: doc.child_string(node, "serial"),
+            model: None,
             wwn: doc.child_string(node, "wwn"),
             format: doc.child_attr(node, "driver", "type").map(str::to_owned),
             block_bytes: doc
@@ -153,7 +154,7 @@ fn model(doc: &Doc, devices: Node, bus: Bus) -> Option<String> {
         Bus::Sata => "sata",
         Bus::Ide => "ide",
         Bus::Usb => "usb",
-        Bus::Virtio | Bus::Scsi | Bus::Nvme => return None,
+        Bus::Virtio | Bus::Scsi | Bus::Nvme | Bus::Sas => return None,
     };
     doc.children(devices, "controller")
         .find(|&node| doc.attr(node, "type") == Some(wanted))

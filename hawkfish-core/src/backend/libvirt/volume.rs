@@ -64,7 +64,7 @@ fn bus_words(bus: Bus) -> Option<(&'static str, &'static str)> {
         Bus::Scsi => Some(("scsi", "sd")),
         Bus::Sata => Some(("sata", "sd")),
         Bus::Usb => Some(("usb", "sd")),
-        Bus::Ide | Bus::Nvme => None,
+        Bus::Ide | Bus::Nvme | Bus::Sas => None,
     }
 }
 

@@ -54,6 +54,21 @@ fn mode_word(mode: BootMode) -> KnobValue {
 
 /// A setting as machines of this make are delivered, and what it takes.
 fn delivered(profile: &Profile, knob: Knob) -> Option<(KnobValue, Takes)> {
+    let (usual, takes) = usual(profile, knob)?;
+    let is_own = |value: &KnobValue| {
+        takes.allows(*value) && !matches!(knob, Knob::BootMode | Knob::SecureBoot)
+    };
+    let own = profile.bios.get(&knob).copied().filter(is_own);
+    Some((own.unwrap_or(usual), takes))
+}
+
+/// What a setting takes, if machines of this make have it.
+pub(super) fn takes(profile: &Profile, knob: Knob) -> Option<Takes> {
+    usual(profile, knob).map(|(_, takes)| takes)
+}
+
+/// A setting as it is when a make says nothing of it, and what it takes.
+fn usual(profile: &Profile, knob: Knob) -> Option<(KnobValue, Takes)> {
     let has = |mode| profile.mode == mode || profile.modes.contains(&mode);
     let legacy = has(BootMode::Legacy).then_some(());
     let on_off = |on| (KnobValue::switch(on), Takes::switch());

@@ -18,6 +18,7 @@
 
 mod boot;
 mod console;
+mod gauge;
 mod hardware;
 mod identity;
 mod keys;
@@ -27,6 +28,7 @@ mod mould;
 mod parts;
 mod profile;
 mod script;
+mod sensors;
 mod stats;
 mod storage;
 mod trouble;
@@ -39,6 +41,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use gauge::{FanMake, PowerMake, Reads, SensorMake, SupplyMake, TEMPERATURES, Warmth};
 pub use parts::{NicMake, Parts};
 pub use profile::{Disk, Guest, OnPanic, Profile};
 pub use script::{AfterInstall, Ending, GuestState, Install, Line, Phase};
@@ -63,6 +66,8 @@ pub struct SimSettings {
     pub seed: u64,
     /// Name of the rack. Machines are named after it: `sim-00001`. Racks of one seed with different names hold different machines.
     pub name: String,
+    /// How many machines there are in the racks before it: where makes have a MAC prefix, no two machines of up to 2^20 share an address then.
+    pub first: usize,
     /// Makes of server: the n-th machine is of the n-th, and so on in turn. None at all means [`Profile::all`].
     pub profiles: Vec<Arc<Profile>>,
 }
@@ -73,6 +78,7 @@ impl Default for SimSettings {
             systems: 4,
             seed: 0,
             name: "sim".to_owned(),
+            first: 0,
             profiles: Profile::all(),
         }
     }
@@ -99,7 +105,13 @@ impl SimBackend {
         } else {
             settings.profiles
         };
-        let mould = Makes::new(settings.seed, &settings.name, settings.systems, profiles);
+        let mould = Makes::new(
+            settings.seed,
+            &settings.name,
+            settings.systems,
+            settings.first,
+            profiles,
+        );
         let world = World::new(Arc::clone(&mould), clock.now().as_millisecond());
         Arc::new(Self {
             name: settings.name,

@@ -51,6 +51,7 @@ impl Makes {
         seed: u64,
         name: &str,
         systems: usize,
+        first: usize,
         profiles: Vec<Arc<Profile>>,
     ) -> Arc<Self> {
         let recipe = Recipe {
@@ -58,10 +59,11 @@ impl Makes {
             name: name.to_owned(),
             systems: u32::try_from(systems).expect("fewer than 2^32 machines"),
         };
+        let first = u32::try_from(first).expect("fewer than 2^32 machines");
         let mut index: Vec<(MachineKey, u32)> = recipe.keys().zip(0..).collect();
         index.sort_unstable();
         Arc::new(Self {
-            identity: Identity::new(seed, name),
+            identity: Identity::new(seed, name, first),
             delivered: profiles
                 .iter()
                 .map(|profile| {
@@ -151,7 +153,9 @@ impl Makes {
                 asset_tag,
                 bios_version: Some(config.firmware(profile).to_owned()),
             },
-            boot: config.boot(profile, &|nic| self.identity.mac(number, nic)),
+            boot: config.boot(profile, &|nic| {
+                self.identity.mac(profile.parts.nic.mac_prefix, number, nic)
+            }),
             slots: SLOTS
                 .into_iter()
                 .map(|(id, kind)| Slot {
@@ -163,7 +167,7 @@ impl Makes {
             autostart: config.autostart,
             hardware: Arc::new(self.kit(number).hardware(
                 profile,
-                |nic| self.identity.mac(number, nic),
+                |nic| self.identity.mac(profile.parts.nic.mac_prefix, number, nic),
                 config.unplugged(),
             )),
             storage: Arc::new(storage::of(
@@ -231,8 +235,8 @@ mod tests {
 
     #[test]
     fn a_mould_makes_the_same_machines_over_and_over_and_knows_those_of_other_recipes() {
-        let four = Makes::new(5, "sim", 4, Profile::all());
-        let more = Makes::new(5, "sim", 9, Profile::all());
+        let four = Makes::new(5, "sim", 4, 0, Profile::all());
+        let more = Makes::new(5, "sim", 9, 0, Profile::all());
         let keys = four.keys();
         assert!(keys.is_sorted() && keys.len() == four.count());
         assert_eq!(more.keys_of(&four.recipe()), Some(keys.clone()));

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::gauge::{self, FanMake, PowerMake, SensorMake, SupplyMake};
 use crate::backend::{
     MemoryTechnology, ModuleMake, PciAddress, PciDevice, PciIds, PciKind, Tpm, UsbController, Video,
 };
@@ -13,7 +14,7 @@ const VENDOR: u16 = 0xfeed;
 pub(super) const FIRST_NIC_BUS: u8 = 0x20;
 
 /// The parts of a make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
     /// Who made the processors.
     pub processor_manufacturer: String,
@@ -27,6 +28,14 @@ pub struct Parts {
     pub nic: NicMake,
     /// What is on the board, with its place on the PCI bus; the network adapters come to it on buses from 0x20 on.
     pub board: Vec<PciDevice>,
+    /// What is measured in it, in the order in which it is shown; the sensors of the power supplies come to it.
+    pub sensors: Arc<[SensorMake]>,
+    /// What it takes.
+    pub power: PowerMake,
+    /// Its power supplies.
+    pub supply: SupplyMake,
+    /// Its fans.
+    pub fan: FanMake,
     /// Graphics adapters.
     pub video: Vec<Video>,
     /// USB controllers.
@@ -46,6 +55,8 @@ pub struct NicMake {
     pub mbps: u32,
     /// Ports of each adapter, at most 8.
     pub ports: u8,
+    /// What the addresses of its ports begin with; locally administered ones, unless said.
+    pub mac_prefix: Option<[u8; 3]>,
     /// Its PCI ids.
     pub ids: PciIds,
 }
@@ -61,6 +72,10 @@ impl Parts {
             module: Arc::new(module("HF-R4-3200", MemoryTechnology::Ddr4, 3200)),
             nic: nic("Talon 2x10G", 10_000, 2, 0x0010),
             board: board(),
+            sensors: gauge::usual(),
+            power: PowerMake::default(),
+            supply: SupplyMake::default(),
+            fan: FanMake::default(),
             video: vec![Video {
                 model: "Perch display adapter".to_owned(),
                 memory_kib: Some(16 * 1024),
@@ -130,6 +145,7 @@ fn nic(model: &str, mbps: u32, ports: u8, device: u16) -> NicMake {
         model: model.to_owned(),
         mbps,
         ports,
+        mac_prefix: None,
         ids: PciIds {
             vendor: VENDOR,
             device,

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use super::parts::Parts;
 use super::script::{Ending, Install, Line};
-use crate::backend::BootMode;
+use super::{knobs, sensors};
+use crate::backend::{BootMode, Bus, Knob, KnobValue, Takes};
 
 const GIB: u64 = 1 << 30;
 const GIB_IN_KIB: u64 = 1 << 20;
 
 /// A make of server. Machines of one make share it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     /// Manufacturer, as SMBIOS says it.
     pub manufacturer: String,
@@ -50,6 +51,9 @@ pub struct Profile {
     pub mode: BootMode,
     /// Secure boot, in force whenever it starts by UEFI.
     pub secure_boot: bool,
+    /// Firmware settings that it is delivered with, where they are not the usual ones. Boot mode and secure boot are above, and not looked at here; nor is
+    /// what it does not take.
+    pub bios: BTreeMap<Knob, KnobValue>,
     /// How long it tests itself before it looks for something to boot.
     pub self_test: Duration,
     /// How its guests behave, unless a machine has one of its own.
@@ -63,6 +67,14 @@ pub struct Disk {
     pub name: String,
     /// Its size, bytes.
     pub bytes: u64,
+    /// How it is spoken to: all disks of one bus are on one controller. SATA, SAS and NVMe are.
+    pub bus: Bus,
+    /// What it is called, where it says so.
+    pub model: Option<Arc<str>>,
+    /// Whether it turns.
+    pub rotates: bool,
+    /// How fast, turns a minute, where it does and says so.
+    pub rpm: Option<u32>,
 }
 
 /// How the operating system of a machine behaves, and what the world around it offers.
@@ -140,6 +152,23 @@ impl Default for Profile {
 }
 
 impl Profile {
+    /// Which values a firmware setting of this make takes, if it has that.
+    #[must_use]
+    pub fn takes(&self, knob: Knob) -> Option<Takes> {
+        knobs::takes(self, knob)
+    }
+
+    /// What it takes at most, watts.
+    #[must_use]
+    pub fn most_watts(&self) -> f64 {
+        sensors::watts(self).1
+    }
+
+    /// The ids of the sensors of this make, those of its power supplies among them.
+    pub fn sensor_ids(&self) -> impl Iterator<Item = String> {
+        sensors::ids(self)
+    }
+
     /// The makes that a rack has when nothing else is said. Half of them can start a PC BIOS, all of them UEFI.
     #[must_use]
     pub fn all() -> Vec<Arc<Self>> {
@@ -173,6 +202,7 @@ impl Profile {
             modes: BTreeSet::from([BootMode::Legacy, BootMode::Uefi]),
             mode: BootMode::Uefi,
             secure_boot: false,
+            bios: BTreeMap::new(),
             self_test: Duration::from_secs(2),
             guest: Guest::default(),
         }
@@ -249,6 +279,10 @@ fn disks(sizes: &[u64]) -> Vec<Disk> {
         .map(|(n, &bytes)| Disk {
             name: format!("disk{n}"),
             bytes,
+            bus: Bus::Sata,
+            model: None,
+            rotates: false,
+            rpm: None,
         })
         .collect()
 }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use super::identity::Identity;
 use super::machine::{Doing, Life, Millis, State};
 use super::profile::{Guest, Profile};
+use super::sensors::{Scene, supply_watts};
 use super::world::timestamp;
 use crate::backend::{
-    CpuStats, DiskStats, Limits, MachineKey, MemoryStats, NicStats, Origin, Place, Quantity,
-    Sensor, Stats, Supply, Traffic, VcpuStats,
+    CpuStats, DiskStats, MachineKey, MemoryStats, NicStats, Stats, Traffic, VcpuStats,
 };
 
 /// Shares of the processors that are busy while the machine tests itself, boots, shuts down, and waits in its firmware.
@@ -22,14 +22,8 @@ const SELF_TEST: f64 = 0.12;
 const BOOT: f64 = 0.6;
 const SHUT_DOWN: f64 = 0.35;
 const FIRMWARE: f64 = 0.02;
-/// What is taken while it is off, watts.
-const STANDBY_WATTS: f64 = 9.0;
 /// What a boot reads from the first disk, bytes.
 const BOOT_READS: f64 = 380e6;
-const SUPPLIES: u32 = 2;
-/// Of what goes into a power supply, the share that comes out.
-const EFFICIENCY: f64 = 0.94;
-const FASTEST_FAN_RPM: f64 = 16_000.0;
 
 /// A machine to be measured.
 pub(super) struct Measured<'a> {
@@ -43,7 +37,7 @@ pub(super) struct Measured<'a> {
 }
 
 /// How one machine differs from the next of its make, as numbers from 0 to 1.
-struct Character(u64);
+pub(super) struct Character(u64);
 
 impl Character {
     fn new(key: MachineKey) -> Self {
@@ -51,7 +45,7 @@ impl Character {
         Self(high ^ low.rotate_left(17))
     }
 
-    fn of(&self, trait_number: u32) -> f64 {
+    pub(super) fn of(&self, trait_number: u32) -> f64 {
         // The finalizer of SplitMix64, so that traits do not go together.
         let mut x = self
             .0
@@ -94,11 +88,11 @@ impl Wave {
 }
 
 /// How a machine works at a moment.
-struct Work {
+pub(super) struct Work {
     /// Share of the processors that is busy.
-    load: f64,
+    pub load: f64,
     /// Seconds that each processor was busy since the start, on the average.
-    busy: f64,
+    pub busy: f64,
     /// Of these, the seconds since the guest was up.
     busy_up: f64,
     /// How much of the boot is done.
@@ -162,24 +156,7 @@ impl Work {
     }
 }
 
-/// What the make takes: idle, and at most.
-fn watts(profile: &Profile) -> (f64, f64) {
-    let gib = profile.memory_kib as f64 / f64::from(1 << 20);
-    let cores = f64::from(profile.sockets * profile.cores);
-    let idle = 30.0 + 22.0 * f64::from(profile.sockets) + 0.25 * gib;
-    (idle, idle + 5.5 * cores + 0.1 * gib)
-}
-
-/// What one power supply of the make gives at most.
-fn supply_watts(profile: &Profile) -> f64 {
-    let most = watts(profile).1 * 1.1;
-    [500.0, 800.0, 1100.0, 1600.0, 2400.0]
-        .into_iter()
-        .find(|size| *size >= most)
-        .unwrap_or(3000.0)
-}
-
-fn rounded(value: f64, digits: i32) -> f64 {
+pub(super) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }
@@ -195,28 +172,7 @@ pub(super) fn of(measured: &Measured<'_>) -> Stats {
     let is_off = matches!(measured.life.state, State::Off(_));
     let wave = Wave::of(&character);
     let work = Work::of(measured, &wave);
-    let (idle_watts, most_watts) = watts(profile);
-    let power = if is_off {
-        STANDBY_WATTS
-    } else {
-        idle_watts + (most_watts - idle_watts) * work.load
-    };
-    let climate = Climate::of(measured, &character, &work, power / most_watts, is_off);
-    let mut sensors = climate.sensors(profile);
-    sensors.extend(power_sensors(measured, &work, power, is_off));
-    sensors.push(Sensor {
-        above: Limits {
-            caution: Some(95.0),
-            ..Limits::default()
-        },
-        range: Some((0.0, 100.0)),
-        reading: (!is_off).then(|| rounded(100.0 * work.load, 1)),
-        ..sensor("CPULoad", "Processor load", Quantity::Percent, Place::Cpu)
-    });
-    let supplies = supplies(measured, &character, power, is_off);
-    for supply in &supplies {
-        sensors.extend(supply_sensors(supply));
-    }
+    let (sensors, supplies) = Scene::of(measured, &character, &work, is_off).read();
     Stats {
         at: timestamp(measured.now),
         cpu: cpu(profile, &work, is_off),
@@ -287,7 +243,11 @@ fn nics(measured: &Measured<'_>, character: &Character, work: &Work) -> Vec<NicS
                 ..Traffic::default()
             };
             NicStats {
-                mac: Some(measured.identity.mac(measured.number, nic)),
+                mac: Some(measured.identity.mac(
+                    measured.profile.parts.nic.mac_prefix,
+                    measured.number,
+                    nic,
+                )),
                 received: traffic(rate * work.busy_up),
                 sent: traffic(0.6 * rate * work.busy_up),
             }
@@ -316,247 +276,4 @@ fn disks(profile: &Profile, character: &Character, work: &Work) -> Vec<DiskStats
             }
         })
         .collect()
-}
-
-fn sensor(id: impl Into<String>, name: impl Into<String>, of: Quantity, place: Place) -> Sensor {
-    Sensor {
-        id: id.into(),
-        name: name.into(),
-        quantity: of,
-        place,
-        reading: None,
-        origin: Origin::Synthesized,
-        range: None,
-        above: Limits::default(),
-        below: Limits::default(),
-        rpm: None,
-        since: None,
-    }
-}
-
-/// How warm it is where.
-struct Climate {
-    intake: f64,
-    exhaust: f64,
-    board: f64,
-    memory: f64,
-    cpus: Vec<f64>,
-    /// Percent of what the fans can turn.
-    fans: f64,
-}
-
-impl Climate {
-    fn of(
-        measured: &Measured<'_>,
-        character: &Character,
-        work: &Work,
-        power: f64,
-        is_off: bool,
-    ) -> Self {
-        let day = measured.now.rem_euclid(86_400_000) as f64 / 86_400_000.0;
-        // Warmest at three in the afternoon.
-        let intake = 21.0 + 3.0 * character.of(3) + 1.5 * (TAU * (day - 0.375)).sin();
-        let lit = f64::from(u8::from(!is_off));
-        let cpus: Vec<f64> = (0..measured.profile.sockets)
-            .map(|socket| {
-                let own = 4.0 * character.of(20 + socket);
-                intake + 0.5 + lit * (11.0 + own + 44.0 * work.load)
-            })
-            .collect();
-        let warmest = cpus.iter().copied().fold(intake, f64::max);
-        Self {
-            intake,
-            exhaust: intake + 0.3 + lit * (4.0 + 17.0 * power),
-            board: intake + 0.4 + lit * (6.0 + 9.0 * work.load),
-            memory: intake + 0.4 + lit * (8.0 + 14.0 * work.load),
-            cpus,
-            fans: lit * (22.0 + 1.3 * (warmest - 35.0)).clamp(20.0, 100.0),
-        }
-    }
-
-    fn sensors(&self, profile: &Profile) -> Vec<Sensor> {
-        let temperature = |id: String, name: String, place, reading: f64, limits: [f64; 3]| {
-            let [caution, critical, fatal] = limits;
-            Sensor {
-                reading: Some(rounded(reading, 1)),
-                range: Some((-20.0, 125.0)),
-                above: Limits {
-                    caution: Some(caution),
-                    critical: Some(critical),
-                    fatal: Some(fatal),
-                },
-                ..sensor(id, name, Quantity::Temperature, place)
-            }
-        };
-        let mut all = vec![temperature(
-            "IntakeTemperature".into(),
-            "Intake temperature".into(),
-            Place::Intake,
-            self.intake,
-            [38.0, 42.0, 47.0],
-        )];
-        all.extend((1..).zip(&self.cpus).map(|(n, reading)| {
-            temperature(
-                format!("CPU{n}Temperature"),
-                format!("Processor {n} temperature"),
-                Place::Cpu,
-                *reading,
-                [85.0, 95.0, 105.0],
-            )
-        }));
-        all.extend([
-            temperature(
-                "SystemBoardTemperature".into(),
-                "System board temperature".into(),
-                Place::Board,
-                self.board,
-                [60.0, 70.0, 80.0],
-            ),
-            temperature(
-                "MemoryTemperature".into(),
-                "Memory temperature".into(),
-                Place::Memory,
-                self.memory,
-                [80.0, 85.0, 95.0],
-            ),
-            temperature(
-                "ExhaustTemperature".into(),
-                "Exhaust temperature".into(),
-                Place::Exhaust,
-                self.exhaust,
-                [65.0, 75.0, 85.0],
-            ),
-        ]);
-        all.extend((1..=fan_count(profile)).map(|n| Sensor {
-            reading: Some(rounded(self.fans, 0)),
-            range: Some((0.0, 100.0)),
-            rpm: Some(rounded(self.fans / 100.0 * FASTEST_FAN_RPM, -1)),
-            ..sensor(
-                format!("Fan{n}Speed"),
-                format!("Fan {n}"),
-                Quantity::FanSpeed,
-                Place::Fan,
-            )
-        }));
-        all
-    }
-}
-
-fn fan_count(profile: &Profile) -> u32 {
-    2 + 2 * profile.sockets
-}
-
-fn power_sensors(measured: &Measured<'_>, work: &Work, power: f64, is_off: bool) -> [Sensor; 2] {
-    let (idle, most) = watts(measured.profile);
-    let capacity = supply_watts(measured.profile);
-    let since = measured.life.last_reset.filter(|_| !is_off);
-    let kilowatt_hours = since.map(|since| {
-        let standing_too = (measured.now - since).max(0) as f64 / 1000.0;
-        (idle * standing_too + (most - idle) * work.busy) / 3.6e6
-    });
-    [
-        Sensor {
-            reading: Some(rounded(power, 1)),
-            range: Some((0.0, capacity)),
-            above: Limits {
-                caution: Some(rounded(0.9 * capacity, 0)),
-                critical: Some(capacity),
-                fatal: None,
-            },
-            ..sensor(
-                "PowerConsumption",
-                "Power consumption",
-                Quantity::Power,
-                Place::Chassis,
-            )
-        },
-        Sensor {
-            reading: kilowatt_hours.map(|energy| rounded(energy, 6)),
-            since: since.map(timestamp),
-            ..sensor(
-                "EnergyConsumption",
-                "Energy since the last start or reset",
-                Quantity::Energy,
-                Place::Chassis,
-            )
-        },
-    ]
-}
-
-fn supplies(
-    measured: &Measured<'_>,
-    character: &Character,
-    power: f64,
-    is_off: bool,
-) -> Vec<Supply> {
-    let capacity = supply_watts(measured.profile);
-    let serial = measured.identity.serial(measured.number);
-    (1..=SUPPLIES)
-        .map(|n| {
-            let volts = 228.0 + 5.0 * character.of(40 + n);
-            let input = power / f64::from(SUPPLIES);
-            // In standby next to all of it is lost on the way.
-            let output = if is_off { 0.5 } else { EFFICIENCY } * input;
-            Supply {
-                id: n.to_string(),
-                name: format!("Power supply {n}"),
-                model: Some(format!("HF-PSU-{capacity:.0}")),
-                serial: Some(format!("{serial}-P{n}")),
-                capacity_watts: capacity,
-                input_volts: rounded(volts, 1),
-                input_watts: rounded(input, 1),
-                output_watts: rounded(output, 1),
-            }
-        })
-        .collect()
-}
-
-fn supply_sensors(supply: &Supply) -> [Sensor; 4] {
-    let one = |what: &str, name: &str, quantity, reading: f64| Sensor {
-        reading: Some(reading),
-        ..sensor(
-            format!("PowerSupply{}{what}", supply.id),
-            format!("{} {name}", supply.name),
-            quantity,
-            Place::Supply,
-        )
-    };
-    let volts = one(
-        "InputVoltage",
-        "input voltage",
-        Quantity::Voltage,
-        supply.input_volts,
-    );
-    [
-        Sensor {
-            range: Some((0.0, 300.0)),
-            above: Limits {
-                critical: Some(264.0),
-                ..Limits::default()
-            },
-            below: Limits {
-                critical: Some(180.0),
-                ..Limits::default()
-            },
-            ..volts
-        },
-        one(
-            "InputCurrent",
-            "input current",
-            Quantity::Current,
-            rounded(supply.input_amperes(), 3),
-        ),
-        one(
-            "InputPower",
-            "input power",
-            Quantity::Power,
-            supply.input_watts,
-        ),
-        one(
-            "OutputPower",
-            "output power",
-            Quantity::Power,
-            supply.output_watts,
-        ),
-    ]
 }

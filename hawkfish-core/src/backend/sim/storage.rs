@@ -5,9 +5,7 @@ use crate::backend::{Bus, Controller, Disk, NewDisk, Storage, USUAL_BLOCK};
 use crate::error::{Conflict, Error, Result};
 use crate::id::DiskToken;
 
-/// The controller of every simulated machine.
-const CONTROLLER: &str = "sata";
-/// Most disks that a machine has: beyond that its controller has no port.
+/// Most disks that a machine has: beyond that its controllers have no port.
 const MOST: usize = 64;
 
 /// A disk that a machine was given.
@@ -17,6 +15,7 @@ pub(super) struct Made {
     /// Its place among the names `volume0`, `volume1`, …
     pub number: u16,
     pub bytes: u64,
+    pub bus: Bus,
 }
 
 /// The storage of a machine of this make, whose serial number tells its disks from those of others.
@@ -29,7 +28,10 @@ pub(super) fn of(profile: &Profile, serial: &str, made: &[Made]) -> Storage {
                 id: disk.name.clone(),
                 wwn: Some(wwn(&serial)),
                 serial: Some(serial),
-                ..plain(disk.bytes)
+                model: disk.model.clone(),
+                rotates: Some(disk.rotates),
+                rpm: disk.rpm.filter(|_| disk.rotates),
+                ..plain(disk.bus, disk.bytes)
             }
         });
     let made = made.iter().map(|made| Disk {
@@ -37,25 +39,56 @@ pub(super) fn of(profile: &Profile, serial: &str, made: &[Made]) -> Storage {
         serial: Some(made.token.to_string()),
         wwn: Some(wwn(made.token.as_str())),
         ours: true,
-        ..plain(made.bytes)
+        ..plain(made.bus, made.bytes)
     });
     Storage {
-        controllers: vec![Controller {
-            id: CONTROLLER.to_owned(),
-            bus: Bus::Sata,
-            model: Some("AHCI".to_owned()),
-        }],
+        controllers: buses(profile)
+            .into_iter()
+            .map(|bus| Controller {
+                id: controller(bus).to_owned(),
+                bus,
+                model: (bus == Bus::Sata).then(|| "AHCI".to_owned()),
+            })
+            .collect(),
         disks: built_in.chain(made).collect(),
     }
 }
 
-fn plain(bytes: u64) -> Disk {
+/// The buses of a make, each with a controller: those of its disks, or SATA.
+fn buses(profile: &Profile) -> Vec<Bus> {
+    let mut buses = Vec::new();
+    for disk in profile.disks.iter().take(MOST) {
+        if !buses.contains(&disk.bus) {
+            buses.push(disk.bus);
+        }
+    }
+    if buses.is_empty() {
+        buses.push(Bus::Sata);
+    }
+    buses
+}
+
+/// What the controller of a bus is called.
+fn controller(bus: Bus) -> &'static str {
+    match bus {
+        Bus::Sata => "sata",
+        Bus::Sas => "sas",
+        Bus::Nvme => "nvme",
+        Bus::Scsi => "scsi",
+        Bus::Ide => "ide",
+        Bus::Usb => "usb",
+        Bus::Virtio => "virtio",
+    }
+}
+
+fn plain(bus: Bus, bytes: u64) -> Disk {
     Disk {
         id: String::new(),
-        controller: CONTROLLER.to_owned(),
+        controller: controller(bus).to_owned(),
         bytes: Some(bytes),
         allocated: None,
         serial: None,
+        model: None,
         wwn: None,
         format: None,
         block_bytes: USUAL_BLOCK,
@@ -87,6 +120,7 @@ pub(super) fn restored(seen: &Storage) -> Vec<Made> {
                 token: disk.token()?,
                 number: number(&disk.id)?,
                 bytes: disk.bytes?,
+                bus: seen.controller(&disk.controller)?.bus,
             })
         })
         .collect()
@@ -94,9 +128,10 @@ pub(super) fn restored(seen: &Storage) -> Vec<Made> {
 
 /// Gives a machine a disk.
 pub(super) fn make(made: &mut Vec<Made>, profile: &Profile, disk: &NewDisk) -> Result<()> {
-    if disk.controller != CONTROLLER {
-        return Err(Error::not_found("Storage", &disk.controller));
-    }
+    let bus = buses(profile)
+        .into_iter()
+        .find(|bus| controller(*bus) == disk.controller)
+        .ok_or_else(|| Error::not_found("Storage", &disk.controller))?;
     if made.iter().any(|known| known.token == disk.token) {
         return Ok(());
     }
@@ -113,6 +148,7 @@ pub(super) fn make(made: &mut Vec<Made>, profile: &Profile, disk: &NewDisk) -> R
         token: disk.token.clone(),
         number,
         bytes: disk.bytes,
+        bus,
     });
     made.sort_by_key(|made| made.number);
     Ok(())

@@ -437,7 +437,10 @@ impl World {
             serial: &self.mould.identity.serial(sim.number),
             profile: self.profile(sim),
             firmware: sim.config.firmware(self.profile(sim)),
-            mac: &|nic| self.mould.identity.mac(sim.number, nic),
+            mac: &|nic| {
+                let prefix = self.profile(sim).parts.nic.mac_prefix;
+                self.mould.identity.mac(prefix, sim.number, nic)
+            },
         };
         (sim.console.text(&speaker, since), sim.console.next())
     }
@@ -528,7 +531,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_nobody_touched_takes_less_than_256_bytes() {
-        let world = World::new(Makes::new(1, "sim", 1000, Profile::all()), 0);
+        let world = World::new(Makes::new(1, "sim", 1000, 0, Profile::all()), 0);
         let shared = size_of::<World>();
         let each = size_of::<Sim>() + size_of::<u32>();
         assert!(each < 256, "{each} bytes for each, {shared} for all");

@@ -1,16 +1,24 @@
 //! Makes of server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hawkfish_core::backend::BootMode;
-use hawkfish_core::backend::sim::{Disk, Parts, Profile};
+use hawkfish_core::backend::sim::{Parts, Profile};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{BadDescription, GuestMake, span, wrong};
 
-const GIB: u64 = 1 << 30;
+mod bios;
+mod disk;
+mod sensor;
+mod supply;
+
+pub use bios::BiosValue;
+pub use disk::{DiskMake, Media, Protocol};
+pub use sensor::{Measures, Place, SensorMake, Thresholds};
+pub use supply::{FanMake, PowerMake, SupplyMake};
 
 /// A make of server: what is said of it differs from its base.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,6 +79,21 @@ pub struct Make {
     pub firmware: Option<Vec<Firmware>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secure_boot: Option<bool>,
+    /// Firmware settings that it is delivered with, by the names of their attributes in `Bios`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bios: BTreeMap<String, BiosValue>,
+    /// Sensors that differ from those of the base, and further ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensors: Vec<SensorMake>,
+    /// What it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power: Option<PowerMake>,
+    /// What gives it that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_supplies: Option<SupplyMake>,
+    /// What cools it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fans: Option<FanMake>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub self_test: Option<SignedDuration>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,6 +116,9 @@ pub struct NicMake {
     /// Ports of each adapter, 1 to 8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<u8>,
+    /// What the addresses of its ports begin with: `ac:1f:6b`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac_prefix: Option<String>,
 }
 
 /// A make of memory module: what is said of it differs from that of the base.
@@ -135,9 +161,6 @@ impl Make {
             1,
             100_000,
         )?;
-        if self.disks.as_ref().is_some_and(|disks| disks.len() > 64) {
-            return Err(wrong(at, "there are more than 64 disks"));
-        }
         let mut parts = base;
         let take = |from: Option<&String>, to: &mut String| {
             if let Some(from) = from {
@@ -155,6 +178,9 @@ impl Make {
             take(nic.model.as_ref(), &mut parts.nic.model);
             parts.nic.mbps = nic.mbps.unwrap_or(parts.nic.mbps);
             parts.nic.ports = nic.ports.unwrap_or(parts.nic.ports);
+            if let Some(prefix) = &nic.mac_prefix {
+                parts.nic.mac_prefix = Some(mac_prefix(prefix, at)?);
+            }
         }
         if let Some(module) = module {
             let made = Arc::make_mut(&mut parts.module);
@@ -163,16 +189,51 @@ impl Make {
             made.mhz = module.mhz.unwrap_or(made.mhz);
             made.ecc = module.ecc.unwrap_or(made.ecc);
         }
+        parts.sensors = sensor::over(&self.sensors, &parts.sensors, at)?;
+        if let Some(power) = &self.power {
+            parts.power = power.over(&parts.power, at)?;
+        }
+        if let Some(supplies) = &self.power_supplies {
+            parts.supply = supplies.over(&parts.supply, at)?;
+        }
+        if let Some(fans) = &self.fans {
+            parts.fan = fans.over(&parts.fan, at)?;
+        }
         Ok(parts)
     }
 }
 
-/// A disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DiskMake {
-    /// Its size.
-    pub gib: u64,
+/// The first half of a MAC address.
+fn mac_prefix(text: &str, at: &str) -> Result<[u8; 3], BadDescription> {
+    let bad = || {
+        wrong(
+            at,
+            format!("nic.mac_prefix is as \"ac:1f:6b\", not {text:?}"),
+        )
+    };
+    let mut bytes = [0; 3];
+    let parts: Vec<&str> = text.split(':').collect();
+    if parts.len() != bytes.len() {
+        return Err(bad());
+    }
+    for (byte, part) in bytes.iter_mut().zip(parts) {
+        let is_hex = part.len() == 2 && part.bytes().all(|c| c.is_ascii_hexdigit());
+        *byte = u8::from_str_radix(part, 16)
+            .ok()
+            .filter(|_| is_hex)
+            .ok_or_else(bad)?;
+    }
+    if bytes[0] & 1 == 1 {
+        return Err(wrong(at, "nic.mac_prefix is of a group, not of one port"));
+    }
+    if bytes[0] == 2 {
+        // No two ports share an address, whichever makes they are of.
+        return Err(wrong(
+            at,
+            "addresses that begin with 02 are those of makes without nic.mac_prefix",
+        ));
+    }
+    Ok(bytes)
 }
 
 /// A firmware.
@@ -220,6 +281,11 @@ impl Make {
             processor_mhz: _,
             modules_per_socket: _,
             module: _,
+            bios,
+            sensors: _,
+            power: _,
+            power_supplies: _,
+            fans: _,
         } = self.clone();
         let parts = self.parts(base.parts, at)?;
         let counts = [sockets, cores, threads];
@@ -238,18 +304,11 @@ impl Make {
         if modes.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(wrong(at, "a server has a firmware"));
         }
-        let disks = disks.map(|disks| {
-            let disk = |(n, disk): (usize, DiskMake)| Disk {
-                name: format!("disk{n}"),
-                bytes: disk.gib.saturating_mul(GIB),
-            };
-            disks.into_iter().enumerate().map(disk).collect()
-        });
         let guest = match guest {
             Some(guest) => guest.over(base.guest, at)?,
             None => base.guest,
         };
-        Ok(Profile {
+        let made = Profile {
             manufacturer: manufacturer.unwrap_or(base.manufacturer),
             product: product.unwrap_or(base.product),
             version: version.unwrap_or(base.version),
@@ -262,7 +321,11 @@ impl Make {
             cores: cores.unwrap_or(base.cores),
             threads: threads.unwrap_or(base.threads),
             memory_kib: memory_gib.map_or(base.memory_kib, |gib| gib << 20),
-            disks: disks.unwrap_or(base.disks),
+            disks: match disks {
+                Some(disks) => disk::disks(&disks, at)?,
+                None => base.disks,
+            },
+            bios: bios::over(&bios, base.bios, at)?,
             nics: nics.unwrap_or(base.nics),
             parts,
             mode: firmware
@@ -275,6 +338,10 @@ impl Make {
                 None => base.self_test,
             },
             guest,
-        })
+        };
+        bios::check(&made, at)?;
+        sensor::check(&made, at)?;
+        supply::check(&made, at)?;
+        Ok(made)
     }
 }
