@@ -1,8 +1,10 @@
-//! A random client against a small model of a BMC: whatever it does, what is read afterwards is what the model says. In the fleet and at the face of one system.
+//! A random client against a small model of a BMC: whatever it does, what is read afterwards is what the model says. In the fleet, at the face of one
+//! system, and on a tree that was recorded and is replayed.
 //!
 //! `HAWKFISH_CASES` says how many scripts, `HAWKFISH_SEED` which ones.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
@@ -12,6 +14,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use serde_json::{Value, json};
 
+use hawkfish_sim::capture::Capture;
+use hawkfish_sim::record::{Journal, Options, walk};
 use hawkfish_sim::{Bmc, PASSWORD, USER, World};
 
 /// No sum of what is waited here.
@@ -298,18 +302,36 @@ impl Client {
 enum Persona {
     Fleet,
     Face,
+    Replayed,
 }
 
-async fn play(persona: Persona, script: &[Op]) {
+/// The tree of a BMC, as it is recorded.
+async fn recorded() -> Capture {
     let world = World::builder()
-        .seed(9)
-        .systems(3)
+        .seed(4)
         .traced(false)
         .start()
         .await
         .unwrap();
+    let client = world.client().unwrap();
+    let options = Options {
+        gap: Duration::ZERO,
+        ..Options::default()
+    };
+    let capture = walk(&client, &options, &mut Journal::none(), |_| {}).await;
+    world.close().await.unwrap();
+    capture.unwrap()
+}
+
+async fn play(persona: Persona, capture: &Capture, script: &[Op]) {
+    let world = World::builder().seed(9).traced(false);
+    let world = match persona {
+        Persona::Fleet | Persona::Face => world.systems(3),
+        Persona::Replayed => world.capture(capture.clone()),
+    };
+    let world = world.start().await.unwrap();
     let bmc = match persona {
-        Persona::Fleet => world.bmc(),
+        Persona::Fleet | Persona::Replayed => world.bmc(),
         Persona::Face => world.bmc_of("sim-00002").unwrap(),
     };
     let mut client = Client {
@@ -319,14 +341,11 @@ async fn play(persona: Persona, script: &[Op]) {
     };
     let systems = client.get("/redfish/v1/Systems").await.body;
     let members = systems["Members"].as_array().unwrap();
-    assert_eq!(
-        members.len(),
-        if matches!(persona, Persona::Fleet) {
-            3
-        } else {
-            1
-        }
-    );
+    let there = match persona {
+        Persona::Fleet => 3,
+        Persona::Face | Persona::Replayed => 1,
+    };
+    assert_eq!(members.len(), there);
     client.system = members[0]["@odata.id"].as_str().unwrap().to_owned();
     let timeout = json!({"SessionTimeout": SESSION_SECONDS});
     let answer = client.patch("/redfish/v1/SessionService", timeout).await;
@@ -356,11 +375,21 @@ fn hold(persona: Persona) {
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let run = |work: std::pin::Pin<Box<dyn Future<Output = ()> + '_>>| {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        runtime.block_on(work);
+    };
+    let capture = std::cell::OnceCell::new();
+    if matches!(persona, Persona::Replayed) {
+        run(Box::pin(async {
+            capture.set(recorded().await).unwrap();
+        }));
+    }
+    let capture = capture.into_inner().unwrap_or_default();
     let done =
         TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(op(), 1..30), |script| {
-            let runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = { runtime }.enable_all().build().unwrap();
-            runtime.block_on(play(persona, &script));
+            run(Box::pin(play(persona, &capture, &script)));
             Ok(())
         });
     match done {
@@ -378,4 +407,9 @@ fn a_fleet_does_as_the_model_of_a_bmc() {
 #[test]
 fn the_face_of_one_system_does_as_the_model_of_a_bmc() {
     hold(Persona::Face);
+}
+
+#[test]
+fn a_replayed_tree_does_as_the_model_of_a_bmc() {
+    hold(Persona::Replayed);
 }
