@@ -33,6 +33,22 @@ pub struct Hardware {
     pub tpm: Option<Tpm>,
     /// A watchdog.
     pub watchdog: Option<Watchdog>,
+    /// Firmware of parts, beside that of the machine itself. It is of the make, and not kept.
+    #[serde(skip)]
+    pub firmwares: Arc<[PartFirmware]>,
+}
+
+/// The firmware of a part of a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartFirmware {
+    /// What tells it from that of other parts: letters, digits and underscores. `BMC` is that of the machine's manager.
+    pub part: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Who made it, where known.
+    pub manufacturer: Option<String>,
 }
 
 impl Hardware {
@@ -68,6 +84,7 @@ impl Hardware {
             usb,
             tpm,
             watchdog,
+            firmwares: _,
         } = self;
         *board == other.board
             && *nics == other.nics
@@ -79,6 +96,12 @@ impl Hardware {
             && *own(self, pci) == *own(other, &other.pci)
             && *own(self, video) == *own(other, &other.video)
             && *own(self, usb) == *own(other, &other.usb)
+    }
+
+    /// The firmware of a part.
+    #[must_use]
+    pub fn firmware_of(&self, part: &str) -> Option<&PartFirmware> {
+        self.firmwares.iter().find(|firmware| firmware.part == part)
     }
 
     /// A network interface, by its name.

@@ -46,6 +46,7 @@ pub(super) fn complete(mould: &dyn Mould, machine: &mut Machine) {
         own.pci = Arc::clone(&of_make.pci);
         own.video = Arc::clone(&of_make.video);
         own.usb = Arc::clone(&of_make.usb);
+        own.firmwares = Arc::clone(&of_make.firmwares);
     }
     Arc::make_mut(&mut machine.firmware)
         .keys

@@ -85,7 +85,10 @@ async fn read(rq: &Rq) -> Result<Content, Problem> {
         }),
         manufacturer: Prop::Value("HawkFish".to_owned()),
         model: Prop::Value("HawkFish".to_owned()),
-        firmware_version: Prop::Value(env!("CARGO_PKG_VERSION").to_owned()),
+        firmware_version: Prop::Value(match system.machine.hardware.firmware_of("BMC") {
+            Some(own) => own.version.clone(),
+            None => env!("CARGO_PKG_VERSION").to_owned(),
+        }),
         power_state: Prop::Value(PowerState::On),
         date_time: Prop::Value(local_time(now, manager.local_offset_minutes)),
         date_time_local_offset: Prop::Value(local_offset(manager.local_offset_minutes)),

@@ -1,8 +1,10 @@
 //! What runs where, and in which version: firmware, software, and the images that were pushed.
 //!
-//! - `FirmwareInventory`: the firmware of each system, and HawkFish, which is the firmware of the managers.
+//! - `FirmwareInventory`: the firmware of each system and of its parts, and HawkFish, which is the firmware of the managers.
 //! - `SoftwareInventory`: the hypervisors and what manages them.
 //! - `LocalImageStore`: images to be booted.
+
+use std::sync::Arc;
 
 use hawkfish_core::error::Error;
 use hawkfish_core::id::{ImageId, SystemId};
@@ -36,6 +38,7 @@ pub(crate) const FIRMWARE_COLLECTION: Resource = Resource {
             let systems = rq.hf.inventory().ids(&rq.ctx);
             let bios = systems.iter().map(|id| format!("{BIOS}{id}"));
             let all = std::iter::once(BMC.to_owned()).chain(bios);
+            let all = all.chain(of_parts(rq));
             Ok(Content::collection(rq, "Firmware inventory", all))
         })
     }),
@@ -135,6 +138,57 @@ pub fn firmware_uri(system: &System) -> String {
     format!("{FIRMWARE}/{BIOS}{}", system.id)
 }
 
+/// What the firmware of the parts of all systems is called by, where there is any: the part and the system's id.
+fn of_parts(rq: &Rq) -> Vec<String> {
+    let has_any = |system: &Arc<System>| !system.machine.hardware.firmwares.is_empty();
+    // Of most fleets none has, and that is known without looking at each.
+    if !rq
+        .hf
+        .inventory()
+        .each_kind(&rq.ctx)
+        .any(|kind| has_any(&kind))
+    {
+        return Vec::new();
+    }
+    let systems = rq.hf.inventory().each(&rq.ctx);
+    systems
+        .flat_map(|system| {
+            let firmwares = system.machine.hardware.firmwares.iter();
+            let ids: Vec<String> = firmwares
+                .map(|firmware| format!("{}-{}", firmware.part, system.id))
+                .collect();
+            ids
+        })
+        .collect()
+}
+
+/// The firmware of a part of a system.
+fn of_part(rq: &Rq, id: &str, part: &str, system: &str) -> Result<Content, Problem> {
+    let missing = || Error::not_found("SoftwareInventory", id);
+    let system = SystemId::parse(system).map_err(|_| missing())?;
+    let system = rq.hf.system(&rq.ctx, &system).map_err(|_| missing())?;
+    let firmware = system
+        .machine
+        .hardware
+        .firmware_of(part)
+        .ok_or_else(missing)?;
+    Content::of(&SoftwareInventory {
+        odata_id: rq.uri().to_owned(),
+        id: id.to_owned(),
+        name: format!("{} of {}", firmware.name, system.machine.name),
+        version: Prop::Value(firmware.version.clone()),
+        manufacturer: Prop::or_null(firmware.manufacturer.clone()),
+        software_id: Some(firmware.part.clone()),
+        updateable: Prop::Value(false),
+        status: Some(part_status(&system, false)),
+        related_item: Some(vec![OdataId::new(match part {
+            BMC => format!("/redfish/v1/Managers/{}", system.id),
+            _ => format!("/redfish/v1/Systems/{}", system.id),
+        })]),
+        ..Default::default()
+    })
+}
+
 async fn firmware(rq: &Rq) -> Result<Content, Problem> {
     let id = rq.param("software");
     let missing = || Error::not_found("SoftwareInventory", id);
@@ -153,7 +207,10 @@ async fn firmware(rq: &Rq) -> Result<Content, Problem> {
             ..Default::default()
         });
     }
-    let system = id.strip_prefix(BIOS).ok_or_else(missing)?;
+    let Some(system) = id.strip_prefix(BIOS) else {
+        let (part, system) = id.split_once('-').ok_or_else(missing)?;
+        return of_part(rq, id, part, system);
+    };
     let system = SystemId::parse(system).map_err(|_| missing())?;
     let system = rq.hf.system(&rq.ctx, &system).map_err(|_| missing())?;
     let identity = &system.machine.identity;

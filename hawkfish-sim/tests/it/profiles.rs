@@ -92,6 +92,10 @@ const MEASURED: &str = r#"
         { gib = 200 },
     ]
     nic = { mac_prefix = "ac:1F:6b" }
+    parts_firmware = [
+        { part = "BMC", version = "2.88" },
+        { part = "NIC", name = "Wire firmware", version = "22.5.7", manufacturer = "Wires" },
+    ]
     bios = { BootMenu = "Enabled", BootMenuTimeout = 2000, Hpet = "Disabled", ProcessorsEnabled = 8, WatchdogAction = "PowerOff" }
     power = { idle = 111, busy = 111, standby = 7.5 }
     power_supplies = { count = 3, watts = 650, manufacturer = "Volts", model = "V-650", efficiency = 0.5 }
@@ -146,6 +150,18 @@ async fn what_is_measured_in_a_server_and_how_it_is_delivered_is_what_its_profil
     let firmware = format!("/redfish/v1/UpdateService/FirmwareInventory/BIOS-{id}");
     let firmware = client.get_value(&firmware).await.unwrap().value;
     assert_eq!(firmware["Version"], "N7-0.9");
+    let firmware = by_id(&client, "/redfish/v1/UpdateService/FirmwareInventory").await;
+    assert_eq!(firmware.len(), 1 + 2 * 3);
+    let nic = &firmware[&format!("NIC-{id}")];
+    assert_eq!(nic["Version"], "22.5.7");
+    assert_eq!(nic["Manufacturer"], "Wires");
+    assert_eq!(nic["RelatedItem"][0]["@odata.id"], uri);
+    assert_eq!(firmware[&format!("BMC-{id}")]["Version"], "2.88");
+    let manager = uri.replace("/Systems/", "/Managers/");
+    let manager = client.get_value(&manager).await.unwrap().value;
+    assert_eq!(manager["FirmwareVersion"], "2.88");
+    let none = format!("/redfish/v1/UpdateService/FirmwareInventory/DISK-{id}");
+    assert!(client.get_value(&none).await.is_err());
 
     let bios = client
         .get_value(&format!("{uri}/Bios"))
@@ -288,6 +304,16 @@ fn what_no_server_has_is_refused_with_its_place() {
         assert!(error.what.contains(what), "{made}: {error}");
     }
     for (made, place, what) in [
+        (
+            r#"parts_firmware = [{ part = "a-b", version = "1" }]"#,
+            r#"part "a-b""#,
+            "letters",
+        ),
+        (
+            r#"parts_firmware = [{ part = "BIOS", version = "1" }]"#,
+            r#"part "BIOS""#,
+            "`firmware_version`",
+        ),
         (
             "disks = [{ gib = 1 }, { gib = 1, rpm = 7200 }]",
             "disk 1",

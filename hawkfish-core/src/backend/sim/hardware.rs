@@ -82,6 +82,7 @@ impl Kit {
             usb: Arc::clone(&self.usb),
             tpm: parts.tpm.clone(),
             watchdog: None,
+            firmwares: Arc::clone(&parts.firmwares),
         }
     }
 }

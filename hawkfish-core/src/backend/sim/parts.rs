@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::gauge::{self, FanMake, PowerMake, SensorMake, SupplyMake};
 use crate::backend::{
-    MemoryTechnology, ModuleMake, PciAddress, PciDevice, PciIds, PciKind, Tpm, UsbController, Video,
+    MemoryTechnology, ModuleMake, PartFirmware, PciAddress, PciDevice, PciIds, PciKind, Tpm,
+    UsbController, Video,
 };
 
 /// Numbers under which no real vendor is known.
@@ -36,6 +37,8 @@ pub struct Parts {
     pub supply: SupplyMake,
     /// Its fans.
     pub fan: FanMake,
+    /// Firmware of its parts, beside that of the machine itself.
+    pub firmwares: Arc<[PartFirmware]>,
     /// Graphics adapters.
     pub video: Vec<Video>,
     /// USB controllers.
@@ -76,6 +79,7 @@ impl Parts {
             power: PowerMake::default(),
             supply: SupplyMake::default(),
             fan: FanMake::default(),
+            firmwares: Arc::default(),
             video: vec![Video {
                 model: "Perch display adapter".to_owned(),
                 memory_kib: Some(16 * 1024),

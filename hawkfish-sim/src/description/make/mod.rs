@@ -12,11 +12,13 @@ use super::{BadDescription, GuestMake, span, wrong};
 
 mod bios;
 mod disk;
+mod firmware;
 mod sensor;
 mod supply;
 
 pub use bios::BiosValue;
 pub use disk::{DiskMake, Media, Protocol};
+pub use firmware::PartMake;
 pub use sensor::{Measures, Place, SensorMake, Thresholds};
 pub use supply::{FanMake, PowerMake, SupplyMake};
 
@@ -82,6 +84,9 @@ pub struct Make {
     /// Firmware settings that it is delivered with, by the names of their attributes in `Bios`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bios: BTreeMap<String, BiosValue>,
+    /// Firmware of its parts, shown in the firmware inventory beside that of the server itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts_firmware: Vec<PartMake>,
     /// Sensors that differ from those of the base, and further ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sensors: Vec<SensorMake>,
@@ -189,6 +194,7 @@ impl Make {
             made.mhz = module.mhz.unwrap_or(made.mhz);
             made.ecc = module.ecc.unwrap_or(made.ecc);
         }
+        parts.firmwares = firmware::over(&self.parts_firmware, &parts.firmwares, at)?;
         parts.sensors = sensor::over(&self.sensors, &parts.sensors, at)?;
         if let Some(power) = &self.power {
             parts.power = power.over(&parts.power, at)?;
@@ -282,6 +288,7 @@ impl Make {
             modules_per_socket: _,
             module: _,
             bios,
+            parts_firmware: _,
             sensors: _,
             power: _,
             power_supplies: _,
