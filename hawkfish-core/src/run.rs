@@ -55,11 +55,12 @@ impl HawkFish {
         if self.inner.resume.swap(false, Ordering::AcqRel) {
             keep(self.resume().await);
         }
-        self.inner.bustle.release(now);
         keep(self.restart_those_off().await);
         keep(self.eject_passing().await);
         keep(self.work_off_due(now).await);
         self.subscriptions().look_all();
+        // Last, so that what goes on then does not run beside what is done here.
+        self.inner.bustle.release(now);
         first.map_or(Ok(()), Err)
     }
 

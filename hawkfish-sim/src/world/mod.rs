@@ -398,6 +398,7 @@ impl World {
                 self.hawkfish().tick().await?;
                 // Time stands still while work gets on, and while a destination of events makes up its mind.
                 self.hawkfish().settle_work().await;
+                self.settle_store().await;
                 self.hawkfish().subscriptions().settle().await;
                 if self.hawkfish().next_due().is_none_or(|next| next > now) {
                     break;
@@ -415,6 +416,16 @@ impl World {
         self.hawkfish().subscriptions().settle().await;
         self.take_events().await;
         Ok(())
+    }
+
+    /// Has what nobody waits for stored by a certain moment, so that what goes wrong with it does so in the same order each time.
+    async fn settle_store(&self) {
+        let is_aside = |rule: &Rule| matches!(rule.then.place(), Place::Event | Place::Task);
+        if self.faults(|engine| engine.has(is_aside))
+            && let Err(error) = self.hawkfish().store().flush().await
+        {
+            self.traced(|trace| trace.broken(self.now(), None, &error.to_string()));
+        }
     }
 
     /// When something happens next by itself, in the service or by a fault.
@@ -441,13 +452,7 @@ impl World {
         /// So many at once.
         const MOST: usize = 512;
         self.do_timed().await;
-        // What nobody waits for is told by a certain moment, so that what goes wrong with it does so in the same order each time.
-        let is_aside = |rule: &Rule| matches!(rule.then.place(), Place::Event | Place::Task);
-        if self.faults(|engine| engine.has(is_aside))
-            && let Err(error) = self.hawkfish().store().flush().await
-        {
-            self.traced(|trace| trace.broken(self.now(), None, &error.to_string()));
-        }
+        self.settle_store().await;
         self.hawkfish().subscriptions().meddle();
         self.say_firings();
         let log = &self.0.log;

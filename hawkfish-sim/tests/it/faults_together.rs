@@ -72,7 +72,7 @@ async fn run(seed: u64) -> String {
         .iter()
         .map(|one| one["@odata.id"].as_str().unwrap().to_owned())
         .collect();
-    let destination = json!({"Destination": "http://nobody.invalid/", "Protocol": "Redfish"});
+    let destination = json!({"Destination": "http://127.0.0.1:9/", "Protocol": "Redfish"});
     let subscriptions = "/redfish/v1/EventService/Subscriptions";
     call(&world, Method::POST, subscriptions, Some(destination)).await;
     for round in 0..6 {
