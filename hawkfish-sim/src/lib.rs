@@ -21,11 +21,11 @@ pub mod face;
 pub mod fault;
 mod front;
 mod gate;
-pub mod report;
 pub mod record;
 pub mod replay;
-pub mod trace;
+pub mod report;
 pub mod time;
+pub mod trace;
 mod wire;
 mod world;
 

@@ -147,9 +147,7 @@ impl HawkFish {
         let cycle = async {
             self.step(system, Step::ForceOff).await?;
             let host = self.host(&system.host)?;
-            let hindrance = host
-                .backend
-                .hindrance(system.machine.key, Work::PowerCycle);
+            let hindrance = host.backend.hindrance(system.machine.key, Work::PowerCycle);
             if let Some(error) = hindrance.and_then(|hindrance| hindrance.fails) {
                 return Err(error);
             }

@@ -18,8 +18,11 @@ pub use self::words::{message, origin};
 use crate::app::Shared;
 use crate::face;
 
+/// From the URI of something to what it is called elsewhere.
+type Calls = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What URIs of the service are called elsewhere; `None` is what nobody there knows.
-pub struct Rename(pub Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Rename(pub Calls);
 
 impl std::fmt::Debug for Rename {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -7,8 +7,8 @@ use hawkfish_sim::Description;
 use hawkfish_sim::description::Rack;
 use hawkfish_sim::replay::UnknownActions;
 
-use super::replay_trace::{self, Running};
 use super::Error;
+use super::replay_trace::{self, Running};
 use super::serve::{How, run};
 
 #[derive(Debug, Args)]

@@ -170,7 +170,9 @@ pub(crate) async fn run(mut description: Description, what: How) -> Result<(), E
     if let Some(first) = served.faces().next() {
         let url = first.url.unwrap_or_default();
         let count = world.face_count();
-        text.push_str(&format!("faces     {count}, the first at {url}/redfish/v1/\n"));
+        text.push_str(&format!(
+            "faces     {count}, the first at {url}/redfish/v1/\n"
+        ));
     }
     let control = match what.control {
         Some(at) => {

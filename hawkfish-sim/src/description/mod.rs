@@ -41,8 +41,8 @@ pub use face::Faces;
 pub(crate) use face::{Called, Template};
 pub use guest::{From as InstallFrom, GuestMake, Installs, Panic, Says, Then as AfterInstall};
 pub use make::{
-    BiosValue, DiskMake, FanMake, Firmware, Make, Measures, Media, ModuleMake, NicMake, PartMake, Place,
-    PowerMake, Protocol, SensorMake, SupplyMake, Thresholds,
+    BiosValue, DiskMake, FanMake, Firmware, Make, Measures, Media, ModuleMake, NicMake, PartMake,
+    Place, PowerMake, Protocol, SensorMake, SupplyMake, Thresholds,
 };
 pub use rack::Rack;
 pub(crate) use rack::number;

@@ -31,10 +31,10 @@ mod wire;
 mod work;
 
 pub use answer::{Aim, Answer, Pretend, Redirect, RetryForm};
-pub use bmc::{Away, Bmc, Clock, Reboot};
 pub(crate) use bmc::{Absent, Nobody, busy};
-pub(crate) use body::{Pace, breaking_off};
+pub use bmc::{Away, Bmc, Clock, Reboot};
 pub use body::{Damage, Trickle};
+pub(crate) use body::{Pace, breaking_off};
 pub(crate) use certificate::Authority;
 pub use certificate::Tls;
 pub use edit::{Change, Edit};

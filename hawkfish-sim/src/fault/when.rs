@@ -155,7 +155,9 @@ impl When {
             let of_requests = ["face", "uri", "method", "header"];
             let said = self.said();
             if let Some(selector) = said.iter().find(|one| of_requests.contains(*one)) {
-                return Err(format!("what happens at a time asks for no request: {selector}"));
+                return Err(format!(
+                    "what happens at a time asks for no request: {selector}"
+                ));
             }
         }
         let Self {

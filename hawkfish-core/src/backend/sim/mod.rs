@@ -51,7 +51,8 @@ pub use trouble::{Misboot, Misflash, Mishap, Mismount, Misstep, Trouble, Victim}
 use self::mould::Makes;
 use self::world::{SLOTS, World, timestamp};
 use super::{
-    Backend, Capabilities, Change, Hindrance, HostFacts, Insert, Machine, MachineKey, MediaKind, Medium, Mould, NewDisk, Setup, Stats, Step, Work,
+    Backend, Capabilities, Change, Hindrance, HostFacts, Insert, Machine, MachineKey, MediaKind,
+    Medium, Mould, NewDisk, Setup, Stats, Step, Work,
 };
 use crate::clock::Clock;
 use crate::error::{Conflict, Error, Result};

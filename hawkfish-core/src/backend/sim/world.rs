@@ -251,8 +251,8 @@ impl World {
             });
             let tries_again = config.tries_again(&profile).filter(|_| !in_setup);
             config.over = over;
-            let used_override = over.is_some_and(|over| over.once)
-                && misboot != Some(Misboot::OverrideStays);
+            let used_override =
+                over.is_some_and(|over| over.once) && misboot != Some(Misboot::OverrideStays);
             if used_override {
                 config.over = None;
             }
@@ -394,7 +394,9 @@ impl World {
     pub(super) fn set_firmware(&mut self, place: usize, version: &str) {
         let profile = Arc::clone(self.profile(&self.sims[place]));
         self.note_altered(place);
-        self.sims[place].config.lay_firmware(&profile, version, true);
+        self.sims[place]
+            .config
+            .lay_firmware(&profile, version, true);
     }
 
     /// The machine is reset: what was laid ready is in use, if nothing goes wrong with that.
