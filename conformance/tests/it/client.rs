@@ -65,7 +65,9 @@ async fn of_two_who_change_what_they_have_read_the_second_is_told_so() {
 
 #[tokio::test]
 async fn what_fails_in_the_background_is_told_by_its_task() {
-    let world = World::builder().start().await.unwrap();
+    let fails = json!({"name": "fails", "then": {"task": {"fails": {}}}});
+    let fails = serde_json::from_value(fails).unwrap();
+    let world = World::builder().fault(fails).start().await.unwrap();
     let client = client(&world);
     let system = client
         .get_value(&first_system(&client).await)
@@ -82,14 +84,13 @@ async fn what_fails_in_the_background_is_told_by_its_task() {
         .read(&client)
         .await
         .unwrap();
-    // Nobody listens on the discard port; whether that is refused by policy or found out later, it must be told.
-    let image = json!({"Image": "http://127.0.0.1:9/none.iso"});
+    let image = json!({"Image": "http://images.example/none.iso"});
     let inserted = client
         .action(&slot.value, "VirtualMedia.InsertMedia", &image)
         .await;
     let error = match inserted {
         Err(error) => error,
-        Ok(Outcome::Done(answer)) => panic!("an image that is nowhere was inserted: {answer:?}"),
+        Ok(Outcome::Done(answer)) => panic!("what fails was done: {answer:?}"),
         Ok(Outcome::Started(mut task)) => loop {
             match task.poll().await {
                 Ok(Progress::Running { .. }) => {
@@ -97,7 +98,7 @@ async fn what_fails_in_the_background_is_told_by_its_task() {
                     tokio::task::yield_now().await;
                 }
                 Ok(Progress::Done(answer)) => {
-                    panic!("an image that is nowhere was inserted: {answer:?}")
+                    panic!("what fails was done: {answer:?}")
                 }
                 Err(error) => break error,
             }

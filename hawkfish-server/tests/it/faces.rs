@@ -318,9 +318,9 @@ async fn a_task_about_a_system_is_seen_at_its_face_and_at_that_of_the_fleet() {
         door.task(Some(door.id(1))).await,
         door.task(None).await,
     ];
-    for number in 0..2 {
+    for (number, task) in tasks.iter().enumerate().take(2) {
         let seen = door.face(number).members(TASKS).await;
-        assert_eq!(seen, BTreeSet::from([tasks[number].clone()]));
+        assert_eq!(seen, BTreeSet::from([task.clone()]));
     }
     assert_eq!(door.members(TASKS).await, BTreeSet::from(tasks));
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::map::{Part, links};
 use super::overlay::{put, shaped};
-use super::{Answer, Refusal, Replica, Rq, missing, nothing};
+use super::{Answer, Replica, Rq, missing, nothing};
 use crate::capture::plain_uri;
 
 /// The collection, if the URI is one of a member.
@@ -74,7 +74,7 @@ impl Replica {
             return Err(missing(uri));
         }
         if asked.status != StatusCode::OK {
-            return Err(Refusal::Asked(asked));
+            return Err(asked.into());
         }
         let mut now = asked.json();
         self.outward(&mut now);

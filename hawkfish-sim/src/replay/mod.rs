@@ -136,7 +136,13 @@ enum Refusal {
     /// In our words.
     Problem(Problem),
     /// As the production service said it.
-    Asked(Asked),
+    Asked(Box<Asked>),
+}
+
+impl From<Asked> for Refusal {
+    fn from(asked: Asked) -> Self {
+        Self::Asked(Box::new(asked))
+    }
 }
 
 impl From<Problem> for Refusal {
@@ -184,7 +190,7 @@ impl Replica {
         let mut response = match answered {
             Ok(response) => response,
             Err(Refusal::Problem(problem)) => problem.into_response(&asked, None),
-            Err(Refusal::Asked(asked)) => self.passed_on(asked),
+            Err(Refusal::Asked(asked)) => self.passed_on(*asked),
         };
         let headers = response.headers_mut();
         headers.insert("odata-version", HeaderValue::from_static("4.0"));
@@ -216,7 +222,7 @@ impl Replica {
                 )
                 .await;
             if asked.status == StatusCode::SERVICE_UNAVAILABLE {
-                return Err(Refusal::Asked(asked));
+                return Err(asked.into());
             }
             return Err(base(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -327,7 +333,7 @@ impl Replica {
         let asked = self.ask(rq, method, uri, body).await;
         match asked.status.is_success() {
             true => Ok(asked),
-            false => Err(Refusal::Asked(asked)),
+            false => Err(asked.into()),
         }
     }
 

@@ -9,7 +9,7 @@ use jiff::tz::{Offset, TimeZone};
 use serde_json::{Map as Object, Value, json};
 
 use super::map::Part;
-use super::{Answer, Refusal, Replica, Rq, missing, query};
+use super::{Answer, Replica, Rq, missing, query};
 
 /// A property of an object that is there is given a value.
 pub(super) fn put(object: &mut Value, name: &str, value: impl Into<Value>) {
@@ -185,7 +185,7 @@ impl Replica {
             StatusCode::OK => Ok(asked.json()),
             // The account sees the document, and what the machine does is no secret.
             StatusCode::FORBIDDEN => Ok(Value::Null),
-            _ => Err(Refusal::Asked(asked)),
+            _ => Err(asked.into()),
         }
     }
 
@@ -256,7 +256,7 @@ impl Replica {
                 }
             }
         }
-        let mode = boot.get(&format!("{PREFIX}Mode")).and_then(Value::as_str);
+        let mode = boot.get(format!("{PREFIX}Mode")).and_then(Value::as_str);
         if mode != runs.first_mode.as_deref()
             && let Some(mode) = mode
         {

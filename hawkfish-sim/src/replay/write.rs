@@ -7,7 +7,7 @@ use serde_json::{Map as Object, Value, json};
 
 use super::map::Part;
 use super::settings::Over;
-use super::{Answer, Refusal, Replica, Rq, base, check};
+use super::{Answer, Replica, Rq, base, check};
 
 const ENABLED: &str = "BootSourceOverrideEnabled";
 const TARGET: &str = "BootSourceOverrideTarget";
@@ -229,7 +229,7 @@ impl Replica {
         let asked = self.ask(rq, Method::PATCH, &ours, Some(&said)).await;
         match asked.status.is_success() {
             true => self.changed(rq).await,
-            false => Err(Refusal::Asked(asked)),
+            false => Err(asked.into()),
         }
     }
 }

@@ -22,6 +22,12 @@ use crate::world::World;
 /// How much longer than recorded an answer is waited for, in the time of the world.
 const PATIENCE: i64 = 120;
 
+/// A request that is not answered yet.
+type UnderWay = JoinHandle<(Came, Option<Response<Body>>)>;
+
+/// Events, of then and of now.
+type States = (VecDeque<(u64, State)>, VecDeque<State>);
+
 struct Run<'a> {
     world: World,
     entries: &'a [&'a Entry],
@@ -29,11 +35,11 @@ struct Run<'a> {
     /// The last entry of the new world that was looked at.
     seen: u64,
     /// Requests that are not answered yet.
-    under_way: BTreeMap<u64, JoinHandle<(Came, Option<Response<Body>>)>>,
+    under_way: BTreeMap<u64, UnderWay>,
     /// Streams, which are held open to the end.
     streams: Vec<Response<Body>>,
     /// What is to be compared only when all is done: events by what they are about, of then and of now.
-    states: BTreeMap<Option<String>, (VecDeque<(u64, State)>, VecDeque<State>)>,
+    states: BTreeMap<Option<String>, States>,
     faults: BTreeMap<String, (u64, u64)>,
     /// How much times may be off beside what an answer took.
     slack: SignedDuration,
