@@ -2,7 +2,7 @@
 //!
 //! It is fed by what backends tell and by what verbs return, and it remembers what was last seen of a host that cannot be reached.
 //!
-//! Of a machine that its backend can work out anew ([`Mould`](crate::backend::Mould)) only what is different is kept once nobody has asked for it for a while; see `shelf`.
+//! Of a machine that its backend can work out anew ([`Mould`]) only what is different is kept once nobody has asked for it for a while; see `shelf`.
 
 mod shelf;
 

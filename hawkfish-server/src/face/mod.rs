@@ -1,7 +1,7 @@
 //! Faces: the service as the BMC of one system shows it.
 //!
 //! Through a face that system is there with what belongs to it, and nothing of others; that is core's doing ([`Scope`]) and the catalog's, for every resource alike.
-//! A face may stand below a prefix (`/bmc/sim-00001/redfish/v1/`): then requests lose it on their way in, and all that goes out carries it, see [`turn`]. What
+//! A face may stand below a prefix (`/bmc/sim-00001/redfish/v1/`): then requests lose it on their way in, and all that goes out carries it, see `turn`. What
 //! is stored never does, and ETags are those of the plain bodies.
 
 mod turn;

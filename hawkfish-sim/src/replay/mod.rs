@@ -1,6 +1,6 @@
 //! Captured trees with state: what a real BMC showed, in front of the production service on simulated machines.
 //!
-//! The captured tree is a template that nobody changes; each [`Replica`] of it has a state of its own. What a document shows that the machine behind decides (power,
+//! The captured tree is a template that nobody changes; each replica of it has a state of its own. What a document shows that the machine behind decides (power,
 //! the next boot, media, time) comes from the production service, which also does what is asked for: a request to a captured URI becomes one to the production's
 //! URI, and its answer is told in captured URIs. What has no counterpart there and may be written by its schema is kept beside the template.
 //!

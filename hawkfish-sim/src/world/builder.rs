@@ -122,14 +122,14 @@ impl Builder {
         self
     }
 
-    /// Whether what happens is kept in the [`Trace`], in memory; it is unless said.
+    /// Whether what happens is kept in the [`Trace`](crate::Trace), in memory; it is unless said.
     #[must_use]
     pub fn traced(mut self, traced: bool) -> Self {
         self.keep = if traced { Keep::All } else { Keep::Nothing };
         self
     }
 
-    /// Keeps only so many of the last entries of the [`Trace`] in memory.
+    /// Keeps only so many of the last entries of the [`Trace`](crate::Trace) in memory.
     #[must_use]
     pub fn traced_last(mut self, most: usize) -> Self {
         self.keep = Keep::Last(most);
@@ -151,7 +151,7 @@ impl Builder {
         self
     }
 
-    /// Whether what clients do is counted for the [`Report`]; it is unless said.
+    /// Whether what clients do is counted for the [`Report`](crate::report::Report); it is unless said.
     #[must_use]
     pub fn reported(mut self, reported: bool) -> Self {
         self.reported = reported;

@@ -2,8 +2,8 @@
 //!
 //! - **What.** Serial numbers, service tags, WWNs and other identifiers, MACs (their makers' prefixes, too), UUIDs, IPv4 and IPv6 addresses, hosts and domains, users, e-mail addresses,
 //!   asset tags, owners and places, SSH keys, certificates, licences, hashes of passwords, sessions. Passwords and coordinates are taken out.
-//! - **How it is found.** By the names of properties ([`names`]), by shape ([`shapes`]), and whatever was found somewhere is replaced wherever it stands: in descriptions, log messages, URIs, headers.
-//! - **By what.** A keyed hash with a key of the run decides ([`keyed`]): the same becomes the same, nobody can go back without the key, and the shape stays: length and kinds of letters, form of a UUID,
+//! - **How it is found.** By the names of properties (`names`), by shape (`shapes`), and whatever was found somewhere is replaced wherever it stands: in descriptions, log messages, URIs, headers.
+//! - **By what.** A keyed hash with a key of the run decides (`keyed`): the same becomes the same, nobody can go back without the key, and the shape stays: length and kinds of letters, form of a UUID,
 //!   a locally administered MAC, addresses that are for documentation, in the same networks as before.
 //! - **Proof.** At the end all that would be written is searched for all that was found. If anything is left, there is no capture.
 //!
