@@ -1,25 +1,28 @@
 //! The report as JUnit's XML.
 
+use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
+
 use crate::case::{Level, Verdict};
 use crate::report::{Judged, Report};
 
 pub(crate) fn document(report: &Report) -> String {
-    let counts = report.counts();
-    let cases: String = report.cases.iter().map(case).collect();
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">\n{cases}</testsuite>\n</testsuites>\n",
-        text(&report.endpoint),
-        report.cases.len(),
-        counts.failed,
-        counts.skipped,
-    )
+    let mut suite = TestSuite::new(text(&report.endpoint));
+    suite.add_test_cases(report.cases.iter().map(case));
+    let mut document = Document::new("conformance");
+    document.add_test_suite(suite);
+    document.to_string().expect("a document of names and texts")
 }
 
-fn case(judged: &Judged) -> String {
+fn case(judged: &Judged) -> TestCase {
     let case = &judged.case;
-    let below = match &judged.verdict {
-        Verdict::Passed { .. } => String::new(),
-        Verdict::Skipped { why } => format!("<skipped message=\"{}\"/>", text(why)),
+    let mut warned = None;
+    let status = match &judged.verdict {
+        Verdict::Passed { .. } => TestCaseStatus::success(),
+        Verdict::Skipped { why } => {
+            let mut skipped = TestCaseStatus::skipped();
+            skipped.set_message(text(why));
+            skipped
+        }
         Verdict::Failed { failures, checked } => {
             let all: Vec<String> = failures
                 .iter()
@@ -27,39 +30,48 @@ fn case(judged: &Judged) -> String {
                 .collect();
             let all = text(&all.join("\n"));
             match case.level {
-                Level::Must => format!(
-                    "<failure message=\"not {} of {checked} times; {}\">{all}</failure>",
-                    failures.len(),
-                    text(case.section)
-                ),
+                Level::Must => {
+                    let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    let (times, section) = (failures.len(), case.section);
+                    failed.set_message(format!("not {times} of {checked} times; {section}"));
+                    failed.set_description(all);
+                    failed
+                }
                 // JUnit has no warnings.
-                Level::Should => format!("<system-err>{all}</system-err>"),
+                Level::Should => {
+                    warned = Some(all);
+                    TestCaseStatus::success()
+                }
             }
         }
     };
-    let group = case.id.split('.').next().unwrap_or_default();
-    format!(
-        "<testcase classname=\"{}\" name=\"{}: {}\">{below}</testcase>\n",
-        text(group),
-        text(case.id),
-        text(case.proves)
-    )
+    let mut told = TestCase::new(format!("{}: {}", case.id, case.proves), status);
+    told.set_classname(case.id.split('.').next().unwrap_or_default());
+    if let Some(warned) = warned {
+        told.set_system_err(warned);
+    }
+    told
 }
 
-/// Text within XML. What XML 1.0 cannot say at all is replaced.
+/// What an endpoint says, without the two characters that XML has not and the library lets through.
 fn text(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    for c in raw.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push_str(&format!("&#{};", u32::from(c))),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
+    raw.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_an_endpoint_says_is_xml() {
+        let all: String = (0..=0x1_0000).filter_map(char::from_u32).collect();
+        let mut case = TestCase::new(text(&all), TestCaseStatus::success());
+        case.set_system_err(text(&all));
+        let mut suite = TestSuite::new(text(&all));
+        suite.add_test_case(case);
+        let mut document = Document::new("x");
+        document.add_test_suite(suite);
+        let text = document.to_string().unwrap();
+        roxmltree::Document::parse(&text).unwrap();
     }
-    out
 }
