@@ -11,14 +11,14 @@ machine=${2:-$(hawkfish --output json systems ls | jq --raw-output '.[0].Id')}
 show() { hawkfish --output json systems show "$machine" | jq --raw-output "$1"; }
 
 if [ "$(show .PowerState)" != Off ]; then
-    hawkfish power "$machine" ForceOff
+    hawkfish systems power "$machine" ForceOff
     until [ "$(show .PowerState)" = Off ]; do sleep 1; done
 fi
-if hawkfish --output json media ls "$machine" | jq --exit-status '.[] | select(.Id == "Cd") | .Inserted' >/dev/null; then
-    hawkfish media eject "$machine" --slot Cd
+if hawkfish --output json systems media ls "$machine" | jq --exit-status '.[] | select(.Id == "Cd") | .Inserted' >/dev/null; then
+    hawkfish systems media eject "$machine" --slot Cd
 fi
-hawkfish media insert "$machine" "$image" --slot Cd
-hawkfish boot "$machine" --target Cd --once
-hawkfish power "$machine" On
+hawkfish systems media insert "$machine" "$image" --slot Cd
+hawkfish systems boot "$machine" --target Cd --once
+hawkfish systems power "$machine" On
 until [ "$(show .PowerState)" = On ]; do sleep 1; done
 hawkfish systems show "$machine"

@@ -25,7 +25,6 @@
 //! URIs are those that the service gave, in its links. One that leads to another origin (scheme, host, port) is refused before anything is sent,
 //! a redirect there is not followed, and so no other origin ever sees the credentials.
 
-mod auth;
 mod client;
 mod collection;
 mod error;
@@ -38,8 +37,7 @@ mod wire;
 pub use hawkfish_redfish as redfish;
 
 pub use self::{
-    auth::basic as basic_authorization,
-    client::{Builder, Client},
+    client::{Builder, Client, auth::basic as basic_authorization},
     collection::{Member, Members},
     error::{Answered, Error, Kind},
     resource::{Etag, Fetched, action_target, link},

@@ -2,13 +2,10 @@
 //!
 //! One file per group of commands; each finds its way by the links of the service, as any other client would.
 
-mod boot;
 mod connect;
 mod failure;
 mod find;
-mod media;
 mod output;
-mod power;
 mod raw;
 mod sessions;
 mod systems;
@@ -53,13 +50,6 @@ enum Command {
     /// The machines.
     #[command(subcommand)]
     Systems(systems::Command),
-    /// Switch a machine on or off, or reset it.
-    Power(power::Arguments),
-    /// Show what a machine boots from, or override it.
-    Boot(boot::Arguments),
-    /// CDs and USB sticks of a machine.
-    #[command(subcommand)]
-    Media(media::Command),
     /// Work that goes on in the service.
     #[command(subcommand)]
     Tasks(tasks::Command),
@@ -92,9 +82,6 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let client = arguments.connection.client()?;
     let done = match &arguments.command {
         Command::Systems(command) => systems::run(&client, output, command).await,
-        Command::Power(arguments) => power::run(&client, output, arguments).await,
-        Command::Boot(arguments) => boot::run(&client, output, arguments).await,
-        Command::Media(command) => media::run(&client, output, command).await,
         Command::Tasks(command) => tasks::run(&client, output, command).await,
         Command::Sessions(command) => sessions::run(&client, output, command).await,
         Command::Raw(command) => raw::run(&client, output, command).await,

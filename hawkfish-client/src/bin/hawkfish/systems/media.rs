@@ -1,4 +1,4 @@
-//! `media`: what stands in a machine's drives.
+//! `systems media`: what stands in a machine's drives.
 
 use clap::{Args, Subcommand};
 use hawkfish_client::{Client, Fetched, link};

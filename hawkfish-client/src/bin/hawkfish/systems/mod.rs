@@ -1,4 +1,8 @@
-//! `systems`: the machines.
+//! `systems`: the machines. One file for each thing that can be done with one.
+
+mod boot;
+mod media;
+mod power;
 
 use clap::Subcommand;
 use hawkfish_client::Client;
@@ -16,6 +20,13 @@ pub(crate) enum Command {
         /// Its id, name or UUID.
         id: String,
     },
+    /// Switches a machine on or off, or resets it.
+    Power(power::Arguments),
+    /// Shows what a machine boots from, or overrides it.
+    Boot(boot::Arguments),
+    /// CDs and USB sticks of a machine.
+    #[command(subcommand)]
+    Media(media::Command),
 }
 
 const COLUMNS: &[Column] = &[
@@ -62,5 +73,8 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> 
             output.list(COLUMNS, &systems)
         }
         Command::Show { id } => output.one(ROWS, &find::system(client, id).await?.value),
+        Command::Power(arguments) => power::run(client, output, arguments).await,
+        Command::Boot(arguments) => boot::run(client, output, arguments).await,
+        Command::Media(command) => media::run(client, output, command).await,
     }
 }

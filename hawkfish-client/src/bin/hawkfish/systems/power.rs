@@ -1,4 +1,4 @@
-//! `power`: resets.
+//! `systems power`: resets.
 
 use clap::Args;
 use hawkfish_client::{Client, link};

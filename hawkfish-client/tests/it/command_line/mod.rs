@@ -1,39 +1,11 @@
-//! The program as a script or a person runs it.
+//! The program as a script or a person runs it. What it shows of a rack of simulated machines is in snapshots beside each module.
 
-use std::process::{Command, Output};
+mod rack;
+mod run;
+mod systems;
 
+use self::run::{hawkfish, on, run};
 use crate::mock::{Mock, PASSWORD, USER};
-
-fn hawkfish(url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hawkfish"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HAWKFISH_")) {
-        command.env_remove(name);
-    }
-    command
-        .env("HAWKFISH_URL", url)
-        .env("HAWKFISH_USERNAME", USER)
-        .env("HAWKFISH_PASSWORD", PASSWORD);
-    command
-}
-
-/// Runs it while the service of the test goes on answering.
-async fn run(mut command: Command) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
-}
-
-async fn on(mock: &Mock, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = hawkfish(&mock.listen().await);
-    command.args(arguments);
-    run(command).await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_are_listed_as_a_table_and_the_session_is_closed() {
@@ -70,10 +42,10 @@ async fn json_is_what_the_service_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_is_switched_on_and_a_second_time_is_a_conflict() {
     let mock = Mock::new();
-    let (code, out, err) = on(&mock, &["power", "7", "on"]).await;
+    let (code, out, err) = on(&mock, &["systems", "power", "7", "on"]).await;
     assert_eq!((code, out.as_str(), err.as_str()), (0, "7: On\n", ""));
     assert_eq!(mock.inside().power, "On");
-    let (code, out, err) = on(&mock, &["power", "7", "on"]).await;
+    let (code, out, err) = on(&mock, &["systems", "power", "7", "on"]).await;
     assert_eq!((code, out.as_str()), (5, ""));
     assert!(
         err.contains("It is in that state already.") && err.contains("Think again."),
@@ -84,7 +56,7 @@ async fn a_machine_is_switched_on_and_a_second_time_is_a_conflict() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_that_the_machine_does_not_take_is_not_sent() {
     let mock = Mock::new();
-    let (code, _, err) = on(&mock, &["power", "7", "Nmi"]).await;
+    let (code, _, err) = on(&mock, &["systems", "power", "7", "Nmi"]).await;
     assert_eq!(code, 2);
     assert!(err.contains("On, ForceOff"), "{err}");
     assert!(!mock.paths().iter().any(|path| path.ends_with("/Go")));
@@ -94,10 +66,10 @@ async fn a_reset_that_the_machine_does_not_take_is_not_sent() {
 async fn a_reset_in_the_background_is_waited_for_unless_told_otherwise() {
     let mock = Mock::new();
     mock.inside().task_after = Some(2);
-    let (code, out, _) = on(&mock, &["power", "7", "On"]).await;
+    let (code, out, _) = on(&mock, &["systems", "power", "7", "On"]).await;
     assert_eq!((code, out.as_str()), (0, "7: On\n"));
     mock.inside().task_after = Some(2);
-    let (code, out, _) = on(&mock, &["power", "7", "ForceOff", "--no-wait"]).await;
+    let (code, out, _) = on(&mock, &["systems", "power", "7", "ForceOff", "--no-wait"]).await;
     assert_eq!(
         (code, out.as_str()),
         (0, "goes on as /redfish/v1/TaskService/Tasks/1\n")
@@ -123,7 +95,11 @@ async fn a_task_that_fails_fails_the_command() {
 #[tokio::test(flavor = "multi_thread")]
 async fn boot_is_overridden_once_for_good_and_no_more() {
     let mock = Mock::new();
-    let (code, out, err) = on(&mock, &["boot", "7", "--target", "cd", "--mode", "uefi"]).await;
+    let (code, out, err) = on(
+        &mock,
+        &["systems", "boot", "7", "--target", "cd", "--mode", "uefi"],
+    )
+    .await;
     assert_eq!(
         (code, out.as_str(), err.as_str()),
         (0, "7: boots from cd once\n", "")
@@ -140,21 +116,25 @@ async fn boot_is_overridden_once_for_good_and_no_more() {
             .unwrap();
         assert_eq!(asked.headers["if-match"], "\"1\"");
     }
-    on(&mock, &["boot", "7", "--target", "Pxe", "--continuous"]).await;
+    on(
+        &mock,
+        &["systems", "boot", "7", "--target", "Pxe", "--continuous"],
+    )
+    .await;
     assert_eq!(
         mock.inside().boot["BootSourceOverrideEnabled"],
         "Continuous"
     );
-    on(&mock, &["boot", "7", "--disable"]).await;
+    on(&mock, &["systems", "boot", "7", "--disable"]).await;
     assert_eq!(mock.inside().boot["BootSourceOverrideEnabled"], "Disabled");
-    let (_, out, _) = on(&mock, &["boot", "7"]).await;
+    let (_, out, _) = on(&mock, &["systems", "boot", "7"]).await;
     assert!(
         out.contains("Override") && out.contains("Disabled"),
         "{out}"
     );
-    let (code, _, err) = on(&mock, &["boot", "7", "--target", "Tape"]).await;
+    let (code, _, err) = on(&mock, &["systems", "boot", "7", "--target", "Tape"]).await;
     assert_eq!(code, 2, "{err}");
-    let (code, _, _) = on(&mock, &["boot", "7", "--once"]).await;
+    let (code, _, _) = on(&mock, &["systems", "boot", "7", "--once"]).await;
     assert_eq!(code, 2);
 }
 
@@ -164,7 +144,7 @@ async fn an_image_goes_into_the_first_empty_drive_and_out_again() {
     let image = "http://images.example/a.iso";
     let mut command = hawkfish(&mock.listen().await);
     command
-        .args(["media", "insert", "7", image])
+        .args(["systems", "media", "insert", "7", image])
         .env("HAWKFISH_IMAGE_USERNAME", "u")
         .env("HAWKFISH_IMAGE_PASSWORD", "p");
     let (code, out, err) = run(command).await;
@@ -183,14 +163,14 @@ async fn an_image_goes_into_the_first_empty_drive_and_out_again() {
         assert_eq!(sent["UserName"], "u");
         assert_eq!(sent["WriteProtected"], true);
     }
-    let (_, out, _) = on(&mock, &["media", "ls", "7"]).await;
+    let (_, out, _) = on(&mock, &["systems", "media", "ls", "7"]).await;
     assert!(out.contains(image), "{out}");
-    let (code, _, err) = on(&mock, &["media", "insert", "7", image]).await;
+    let (code, _, err) = on(&mock, &["systems", "media", "insert", "7", image]).await;
     assert_eq!(code, 4, "{err}");
-    let (code, _, _) = on(&mock, &["media", "eject", "7"]).await;
+    let (code, _, _) = on(&mock, &["systems", "media", "eject", "7"]).await;
     assert_eq!(code, 0);
     assert_eq!(mock.inside().image, None);
-    let (code, _, _) = on(&mock, &["media", "eject", "7", "--slot", "Cd9"]).await;
+    let (code, _, _) = on(&mock, &["systems", "media", "eject", "7", "--slot", "Cd9"]).await;
     assert_eq!(code, 4);
 }
 

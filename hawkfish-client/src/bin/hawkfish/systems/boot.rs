@@ -1,4 +1,4 @@
-//! `boot`: what a machine boots from.
+//! `systems boot`: what a machine boots from.
 
 use clap::{ArgGroup, Args};
 use hawkfish_client::Client;

@@ -1,0 +1,129 @@
+//! What a client is set up with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::auth::Credentials;
+use super::{Client, Inner};
+use crate::error::{Error, Kind};
+use crate::transport::{InProcess, Network, Transport, Trust};
+
+/// Sets up a [`Client`].
+#[derive(Debug)]
+pub struct Builder {
+    url: String,
+    credentials: Credentials,
+    trust: Trust,
+    timeout: Duration,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+impl Builder {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            credentials: Credentials::None,
+            trust: Trust::default(),
+            timeout: Duration::from_secs(60),
+            transport: None,
+        }
+    }
+
+    /// Log in with a session, when first needed; a session that the service has ended is renewed once.
+    #[must_use]
+    pub fn session(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Credentials::Session {
+            user: user.into(),
+            password: password.into(),
+        };
+        self
+    }
+
+    /// Send user and password with each request.
+    #[must_use]
+    pub fn basic(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Credentials::Basic {
+            user: user.into(),
+            password: password.into(),
+        };
+        self
+    }
+
+    /// Trust what these certificates (PEM, one or several) have signed, besides what is publicly trusted.
+    #[must_use]
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.trust.ca_pem.push(pem.into());
+        self
+    }
+
+    /// Trust any certificate: whoever stands between reads and changes everything.
+    #[must_use]
+    pub fn insecure(mut self) -> Self {
+        self.trust.insecure = true;
+        self
+    }
+
+    /// Trust the certificate whose SHA-256 this is, whoever signed it, and no certificate that is not named so.
+    #[must_use]
+    pub fn fingerprint(mut self, sha256: [u8; 32]) -> Self {
+        self.trust.fingerprints.push(sha256);
+        self
+    }
+
+    /// How long one answer may take; 60 s if not said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Over a transport of one's own instead of the network.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Straight into a service in this process, such as an `axum::Router`; the URL only names it.
+    #[must_use]
+    pub fn service<S, B>(self, service: S) -> Self
+    where
+        InProcess<S, B>: Transport,
+    {
+        self.transport(InProcess::<S, B>::new(service))
+    }
+
+    /// The client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for a URL that is not `http` or `https`, or that holds credentials, and for a CA that is no PEM.
+    pub fn build(self) -> Result<Client, Error> {
+        let refused = |why: &str| Error::new(Kind::Refused, format!("{}: {why}", self.url));
+        let base = Url::parse(&self.url).map_err(|error| refused("no URL").caused_by(error))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+            return Err(refused("neither http nor https"));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            // Not shown: what is refused here would stand in logs.
+            return Err(Error::new(
+                Kind::Refused,
+                "the URL holds credentials; give them separately",
+            ));
+        }
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(Network::new(&base, &self.trust, self.timeout)?),
+        };
+        Ok(Client {
+            inner: Arc::new(Inner {
+                transport,
+                base,
+                credentials: self.credentials,
+                session: Mutex::new(None),
+            }),
+        })
+    }
+}

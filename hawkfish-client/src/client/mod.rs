@@ -1,0 +1,175 @@
+//! Reads, changes and calls what a service has.
+
+pub(crate) mod auth;
+mod builder;
+mod send;
+mod session;
+
+use std::sync::Arc;
+
+use http::Method;
+use http::header::HeaderName;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use url::Url;
+
+use self::auth::{Credentials, Session};
+pub use self::builder::Builder;
+use crate::SERVICE_ROOT;
+use crate::collection::Members;
+use crate::error::{Error, Kind};
+use crate::resource::{Etag, Fetched, action_target};
+use crate::task::Outcome;
+use crate::transport::Transport;
+use crate::wire::{Request, Response};
+
+const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// A client of one service. Clones share its session and its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    transport: Arc<dyn Transport>,
+    base: Url,
+    credentials: Credentials,
+    // Held over a log-in, so that many requests at once open one session and not many.
+    session: Mutex<Option<Session>>,
+}
+
+impl Client {
+    /// A client of the service at `url`: `https://host`, `https://host:port`.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
+
+    /// Scheme, host and port of the service.
+    pub fn origin(&self) -> String {
+        self.inner.base.origin().ascii_serialization()
+    }
+
+    /// The service root, which needs no credentials.
+    ///
+    /// # Errors
+    /// As [`Client::get_value`].
+    pub async fn root(&self) -> Result<Fetched<Value>, Error> {
+        fetched(
+            self.call(Request::get(SERVICE_ROOT).anonymous()).await?,
+            |response| response.json(),
+        )
+    }
+
+    /// Reads a resource as its type.
+    ///
+    /// # Errors
+    /// The kind of the answer; [`Kind::Protocol`] when the resource does not fit the type.
+    pub async fn get<T: DeserializeOwned>(&self, uri: &str) -> Result<Fetched<T>, Error> {
+        fetched(self.fetch(uri).await?, |response| {
+            serde_json::from_slice(&response.body).map_err(|error| {
+                Error::protocol(format!("{}: not what was expected", response.uri)).caused_by(error)
+            })
+        })
+    }
+
+    /// Reads a resource as JSON. A URI with a fragment, such as `…/Power#/PowerSupplies/0`, reads that part.
+    ///
+    /// # Errors
+    /// The kind of the answer; [`Kind::NotFound`] when the resource has no such part.
+    pub async fn get_value(&self, uri: &str) -> Result<Fetched<Value>, Error> {
+        let mut found = fetched(self.fetch(uri).await?, Response::json)?;
+        if let Some((_, pointer)) = uri.split_once('#')
+            && !pointer.is_empty()
+        {
+            let missing = || Error::new(Kind::NotFound, format!("{uri}: no such part"));
+            found.value = found
+                .value
+                .pointer_mut(pointer)
+                .map(Value::take)
+                .ok_or_else(missing)?;
+        }
+        Ok(found)
+    }
+
+    /// The members of a collection.
+    pub fn members(&self, uri: &str) -> Members {
+        Members::new(self.clone(), uri)
+    }
+
+    /// Changes properties. With an ETag only if the resource still is what was read.
+    ///
+    /// # Errors
+    /// The kind of the answer; [`Kind::PreconditionFailed`] when it has changed meanwhile.
+    pub async fn patch(
+        &self,
+        uri: &str,
+        etag: Option<&Etag>,
+        body: &impl Serialize,
+    ) -> Result<Outcome, Error> {
+        let request = Request::new(Method::PATCH, uri)
+            .if_match(etag)?
+            .json(body)?;
+        self.change(request).await
+    }
+
+    /// Creates a member of a collection, or calls an action whose target is known.
+    ///
+    /// # Errors
+    /// The kind of the answer.
+    pub async fn post(&self, uri: &str, body: &impl Serialize) -> Result<Outcome, Error> {
+        self.change(Request::new(Method::POST, uri).json(body)?)
+            .await
+    }
+
+    /// Calls an action of a resource that was read; it is named as in the schema, `ComputerSystem.Reset`.
+    ///
+    /// # Errors
+    /// The kind of the answer; [`Kind::Unsupported`] when the resource does not list the action.
+    pub async fn action(
+        &self,
+        resource: &Value,
+        action: &str,
+        parameters: &impl Serialize,
+    ) -> Result<Outcome, Error> {
+        let target = action_target(resource, action).ok_or_else(|| {
+            let uri = resource.get("@odata.id").and_then(Value::as_str);
+            Error::new(
+                Kind::Unsupported,
+                format!("{} has no action {action}", uri.unwrap_or("the resource")),
+            )
+        })?;
+        self.post(target, parameters).await
+    }
+
+    /// Deletes a resource. With an ETag only if it still is what was read.
+    ///
+    /// # Errors
+    /// The kind of the answer.
+    pub async fn delete(&self, uri: &str, etag: Option<&Etag>) -> Result<Outcome, Error> {
+        self.change(Request::new(Method::DELETE, uri).if_match(etag)?)
+            .await
+    }
+
+    pub(crate) async fn fetch(&self, uri: &str) -> Result<Response, Error> {
+        self.call(Request::get(uri)).await
+    }
+
+    async fn change(&self, request: Request) -> Result<Outcome, Error> {
+        Outcome::of(self, self.call(request).await?)
+    }
+}
+
+fn fetched<T>(
+    response: Response,
+    read: impl FnOnce(&Response) -> Result<T, Error>,
+) -> Result<Fetched<T>, Error> {
+    Ok(Fetched {
+        value: read(&response)?,
+        etag: response.etag(),
+        uri: response.uri,
+    })
+}

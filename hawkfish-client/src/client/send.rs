@@ -1,0 +1,134 @@
+//! A request on its way: where it may go, as whom, and what comes back.
+
+use http::header::{ACCEPT, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use http::{Method, StatusCode};
+use url::Url;
+
+use super::{Client, X_AUTH_TOKEN};
+use crate::error::{Error, Kind};
+use crate::wire::{Request, Response};
+
+const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
+const MAX_REDIRECTS: usize = 5;
+
+impl Client {
+    /// Sends a request and gives back the answer, whatever its status.
+    ///
+    /// # Errors
+    /// Only where there is no answer, no session, or a redirect to another origin.
+    pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        let mut url = self.resolve(&request.uri)?;
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.send_to(&request, &url).await?;
+            let follow = match response.status.as_u16() {
+                301..=303 => matches!(request.method, Method::GET | Method::HEAD),
+                307 | 308 => true,
+                _ => false,
+            };
+            let Some(location) = response.headers.get(LOCATION) else {
+                return Ok(response);
+            };
+            if !follow || request.stay {
+                return Ok(response);
+            }
+            let location = String::from_utf8_lossy(location.as_bytes());
+            let next = url.join(&location).map_err(|error| {
+                Error::protocol(format!("{}: redirected to no URI", request.uri)).caused_by(error)
+            })?;
+            self.same_origin(&next)?;
+            url = next;
+        }
+        Err(Error::protocol(format!(
+            "{}: more than {MAX_REDIRECTS} redirects",
+            request.uri
+        )))
+    }
+
+    /// Sends a request; a 4xx or 5xx is an error.
+    ///
+    /// # Errors
+    /// The kind of the answer.
+    pub async fn call(&self, request: Request) -> Result<Response, Error> {
+        let method = request.method.clone();
+        self.send(request).await?.checked(&method)
+    }
+
+    async fn send_to(&self, request: &Request, url: &Url) -> Result<Response, Error> {
+        if request.anonymous {
+            return self.transmit(request, url, None).await;
+        }
+        let authorization = self.authorization().await?;
+        let response = self.transmit(request, url, authorization.as_ref()).await?;
+        // The service has ended the session: it did nothing, so the request can be sent again.
+        if response.status == StatusCode::UNAUTHORIZED
+            && let Some((name, token)) = authorization
+            && name == X_AUTH_TOKEN
+        {
+            self.forget(&token).await;
+            let authorization = self.authorization().await?;
+            return self.transmit(request, url, authorization.as_ref()).await;
+        }
+        Ok(response)
+    }
+
+    async fn transmit(
+        &self,
+        request: &Request,
+        url: &Url,
+        authorization: Option<&(HeaderName, HeaderValue)>,
+    ) -> Result<Response, Error> {
+        let mut sent = http::Request::new(request.body.clone());
+        *sent.method_mut() = request.method.clone();
+        *sent.uri_mut() = plain(url).parse().map_err(|error: http::uri::InvalidUri| {
+            Error::new(Kind::Refused, format!("{}: no URI", request.uri)).caused_by(error)
+        })?;
+        let headers = sent.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("hawkfish/", env!("CARGO_PKG_VERSION"))),
+        );
+        if let Some((name, value)) = authorization {
+            headers.insert(name, value.clone());
+        }
+        for (name, value) in &request.headers {
+            headers.insert(name, value.clone());
+        }
+        let (parts, body) = self.inner.transport.send(sent).await?.into_parts();
+        Ok(Response {
+            uri: url.path().to_owned(),
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
+    }
+
+    pub(super) fn resolve(&self, uri: &str) -> Result<Url, Error> {
+        let url = self.inner.base.join(uri).map_err(|error| {
+            Error::new(Kind::Refused, format!("{uri}: no URI")).caused_by(error)
+        })?;
+        self.same_origin(&url)?;
+        Ok(url)
+    }
+
+    fn same_origin(&self, url: &Url) -> Result<(), Error> {
+        if url.origin() == self.inner.base.origin() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Refused,
+            format!(
+                "{} leads away from {}; if that is the service, name it instead",
+                url.origin().ascii_serialization(),
+                self.origin()
+            ),
+        ))
+    }
+}
+
+/// The URL as it is sent: a fragment stays with us.
+fn plain(url: &Url) -> &str {
+    let text = url.as_str();
+    text.split_once('#').map_or(text, |(before, _)| before)
+}
