@@ -1,11 +1,13 @@
 //! What stands in the way of a piece of work: only simulations have such a thing.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 /// A piece of work for which there is a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Work {
     /// To put an image into a slot.
     InsertMedia,

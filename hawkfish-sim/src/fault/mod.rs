@@ -53,4 +53,5 @@ pub use told::{Events, Listener, Reordered};
 pub use when::{Calls, Method, Pattern, Rate, When};
 pub(crate) use wire::Door;
 pub use wire::{Certificate, Connection, Framing};
-pub use work::{Fails, Operation, Percent, Task};
+pub use hawkfish_core::backend::Work;
+pub use work::{Fails, Percent, Task};

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use globset::{GlobBuilder, GlobMatcher};
+use hawkfish_core::backend::Work;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Command;
 use super::told::Listener;
-use super::work::Operation;
 
 /// To which requests something happens. All that is said must hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct When {
     pub to: Vec<Listener>,
     /// Of tasks: what they do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub operation: Vec<Operation>,
+    pub operation: Vec<Work>,
     /// Of power commands: which.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub power: Vec<Command>,

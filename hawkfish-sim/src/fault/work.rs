@@ -56,49 +56,15 @@ pub enum Percent {
     GoesBack,
 }
 
-/// A piece of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// `VirtualMedia.InsertMedia`.
-    InsertMedia,
-    /// A volume is made and initialised.
-    MakeVolume,
-    /// A volume is deleted.
-    DeleteVolume,
-    /// An image that was pushed is booted.
-    BootImage,
-    /// A firmware is brought to a machine: the first half of an update.
-    TransferFirmware,
-    /// A machine is reset to put its firmware to use: the second half of an update.
-    ApplyFirmware,
-    /// The second step of a power cycle: the power is cut, and is to come again.
-    PowerCycle,
-}
-
-impl Operation {
-    fn of(work: Work) -> Self {
-        match work {
-            Work::InsertMedia => Self::InsertMedia,
-            Work::MakeVolume => Self::MakeVolume,
-            Work::DeleteVolume => Self::DeleteVolume,
-            Work::BootImage => Self::BootImage,
-            Work::TransferFirmware => Self::TransferFirmware,
-            Work::ApplyFirmware => Self::ApplyFirmware,
-            Work::PowerCycle => Self::PowerCycle,
-        }
-    }
-
-    /// Whether a task of a kind does it.
-    fn is_of(self, kind: &str) -> bool {
-        kind == match self {
-            Self::InsertMedia => "media.insert",
-            Self::MakeVolume => "volume.make",
-            Self::DeleteVolume => "volume.delete",
-            Self::BootImage => "media.boot_image",
-            Self::TransferFirmware | Self::ApplyFirmware => "update.firmware",
-            Self::PowerCycle => "power.cycle",
-        }
+/// Whether a task of a kind does it.
+fn is_of(work: Work, kind: &str) -> bool {
+    kind == match work {
+        Work::InsertMedia => "media.insert",
+        Work::MakeVolume => "volume.make",
+        Work::DeleteVolume => "volume.delete",
+        Work::BootImage => "media.boot_image",
+        Work::TransferFirmware | Work::ApplyFirmware => "update.firmware",
+        Work::PowerCycle => "power.cycle",
     }
 }
 
@@ -108,13 +74,13 @@ impl Task {
         matches!(self, Self::Vanishes(_) | Self::Percent(_))
     }
 
-    pub(super) fn check(&self, operations: &[Operation]) -> Result<(), String> {
+    pub(super) fn check(&self, operations: &[Work]) -> Result<(), String> {
         let waits = match self {
             Self::Slow(_) | Self::Hangs => true,
             Self::Fails(fails) => fails.after.is_some(),
             Self::Vanishes(_) | Self::Percent(_) => false,
         };
-        if waits && operations.contains(&Operation::PowerCycle) {
+        if waits && operations.contains(&Work::PowerCycle) {
             return Err(
                 "a power cycle fails or does not, but waits for nothing: have the power come late"
                     .to_owned(),
@@ -141,7 +107,7 @@ impl Engine {
         work: Work,
         beginning: Timestamp,
     ) -> Option<Hindrance> {
-        let (key, operation) = (of.key.to_string(), Operation::of(work));
+        let key = of.key.to_string();
         let age = of.now.duration_since(beginning);
         let firing = self.fire_first(age, |rule| {
             let Then::Task(task) = &rule.then else {
@@ -152,7 +118,7 @@ impl Engine {
             let operations = &rule.when.operation;
             can && !task.is_seen()
                 && rule.when.of_system(Some((&key, of.name)))
-                && (operations.is_empty() || operations.contains(&operation))
+                && (operations.is_empty() || operations.contains(&work))
         })?;
         let until = |delay: &Delay| {
             let at = of.now.checked_add(delay.draw(firing.roll));
@@ -255,7 +221,8 @@ impl World {
                 let operations = &rule.when.operation;
                 is_seen(rule)
                     && rule.when.of_system(names)
-                    && (operations.is_empty() || operations.iter().any(|one| one.is_of(&task.kind)))
+                    && (operations.is_empty()
+                        || operations.iter().any(|one| is_of(*one, &task.kind)))
                     && match &rule.then {
                         // Drawn by the number of the task, so that it is the same however often somebody looks.
                         Then::Task(Task::Vanishes(delay)) => old >= vanishes_after(delay, &id),

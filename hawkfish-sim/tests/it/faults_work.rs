@@ -146,7 +146,7 @@ async fn a_percentage_goes_back_or_stays() {
 async fn what_cannot_be_is_refused() {
     let slow = Task::Slow(Delay::Constant(SignedDuration::from_secs(1)));
     let mut cycle = Rule::new("slow", Then::Task(slow));
-    cycle.when.operation = vec![hawkfish_sim::fault::Operation::PowerCycle];
+    cycle.when.operation = vec![hawkfish_sim::fault::Work::PowerCycle];
     assert!(cycle.check().unwrap_err().what.contains("power cycle"));
     let percent = Rule::new("p", Then::Task(Task::Percent(Percent::Stays(101))));
     assert!(percent.check().is_err());

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Preset, always};
-use crate::fault::{Delay, Fails, Firmware, Machine, Operation, Percent, Rule, Task, Then};
+use crate::fault::{Delay, Fails, Firmware, Machine, Percent, Rule, Task, Then, Work};
 
 pub(super) const PRESETS: &[Preset] = &[
     Preset {
@@ -59,7 +59,7 @@ pub(super) const PRESETS: &[Preset] = &[
                 after: Some(Delay::Constant(SignedDuration::from_secs(20))),
             };
             let mut rule = task("media-fails", Task::Fails(fails));
-            rule.when.operation = vec![Operation::InsertMedia];
+            rule.when.operation = vec![Work::InsertMedia];
             vec![rule]
         },
     },
@@ -72,7 +72,7 @@ pub(super) const PRESETS: &[Preset] = &[
                 after: Some(Delay::Constant(SignedDuration::from_secs(10))),
             };
             let mut rule = task("update-fails-halfway", Task::Fails(fails));
-            rule.when.operation = vec![Operation::ApplyFirmware];
+            rule.when.operation = vec![Work::ApplyFirmware];
             vec![rule]
         },
     },

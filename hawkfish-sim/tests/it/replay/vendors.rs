@@ -23,12 +23,7 @@ async fn every_document_is_as_it_was_captured() {
     for (vendor, capture) in captures {
         let documents = capture.documents.clone();
         let began = std::time::Instant::now();
-        let world = World::builder()
-            .traced(false)
-            .capture(capture)
-            .start()
-            .await
-            .unwrap();
+        let world = replayed(capture).await;
         eprintln!(
             "{vendor}: {} documents, ready in {:?}",
             documents.len(),
@@ -78,15 +73,15 @@ fn by<'c>(captures: &'c [(&'static str, Capture)], vendor: &str) -> Capture {
     found.1.clone()
 }
 
+async fn replayed(capture: Capture) -> World {
+    let world = World::builder().traced(false).capture(capture);
+    world.start().await.unwrap()
+}
+
 #[tokio::test]
 async fn media_actions_of_vendors_mean_what_they_say() {
     let Some(captures) = captures() else { return };
-    let world = World::builder()
-        .traced(false)
-        .capture(by(&captures, "hpe"))
-        .start()
-        .await
-        .unwrap();
+    let world = replayed(by(&captures, "hpe")).await;
     let client = Client::of(&world);
     let slot = "/redfish/v1/Managers/1/VirtualMedia/2";
     let oem = format!("{slot}/Actions/Oem/Hpe");
@@ -136,12 +131,7 @@ async fn media_actions_of_vendors_mean_what_they_say() {
         (&json!("Off"), &json!("PowerOff"))
     );
 
-    let world = World::builder()
-        .traced(false)
-        .capture(by(&captures, "dell"))
-        .start()
-        .await
-        .unwrap();
+    let world = replayed(by(&captures, "dell")).await;
     let client = Client::of(&world);
     let service = "/redfish/v1/Systems/System.Embedded.1/Oem/Dell/DellOSDeploymentService/Actions/DellOSDeploymentService";
     let share = json!({"ShareType": "NFS", "IPAddress": "10.0.0.9", "ShareName": "/isos", "ImageName": "os.iso"});
@@ -173,12 +163,7 @@ async fn media_actions_of_vendors_mean_what_they_say() {
 #[tokio::test]
 async fn firmware_settings_wait_for_a_start_or_for_a_job_and_a_start() {
     let Some(captures) = captures() else { return };
-    let world = World::builder()
-        .traced(false)
-        .capture(by(&captures, "hpe"))
-        .start()
-        .await
-        .unwrap();
+    let world = replayed(by(&captures, "hpe")).await;
     let client = Client::of(&world);
     let (status, now) = client
         .patch(
@@ -206,12 +191,7 @@ async fn firmware_settings_wait_for_a_start_or_for_a_job_and_a_start() {
         );
     }
 
-    let world = World::builder()
-        .traced(false)
-        .capture(by(&captures, "dell"))
-        .start()
-        .await
-        .unwrap();
+    let world = replayed(by(&captures, "dell")).await;
     let client = Client::of(&world);
     let system = "/redfish/v1/Systems/System.Embedded.1";
     let (bios, settings) = (format!("{system}/Bios"), format!("{system}/Bios/Settings"));
@@ -272,12 +252,7 @@ async fn clients_of_others_use_the_replayed_bmcs_as_they_use_real_ones() {
         return;
     };
     for (vendor, capture) in captures {
-        let world = World::builder()
-            .traced(false)
-            .capture(capture)
-            .start()
-            .await
-            .unwrap();
+        let world = replayed(capture).await;
         world.clock().set_speed(20.0);
         world.start_running();
         let served = world.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
