@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
+use futures::stream::{StreamExt as _, TryStreamExt as _};
 use url::Host;
 
-use super::{MAX_BODY, Transport};
+use super::{Chunks, MAX_BODY, Transport};
 use crate::error::{Error, Kind};
 
 /// Whom to believe that they are the service.
@@ -21,7 +22,13 @@ pub(crate) struct Trust {
 #[derive(Debug)]
 pub(crate) struct Network {
     http: reqwest::Client,
+    timeout: Duration,
 }
+
+/// Longer than anything is listened to: a stream has no end that could be late.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// A peer that is gone without a word is found out by this, also where a stream is silent by right.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 impl Network {
     pub(crate) fn new(base: &url::Url, trust: &Trust, timeout: Duration) -> Result<Self, Error> {
@@ -29,6 +36,7 @@ impl Network {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
+            .tcp_keepalive(KEEPALIVE)
             .referer(false)
             .danger_accept_invalid_certs(trust.insecure);
         for pem in &trust.ca_pem {
@@ -64,7 +72,7 @@ impl Network {
         let http = builder.build().map_err(|error| {
             Error::new(Kind::Refused, "the network client cannot be set up").caused_by(error)
         })?;
-        Ok(Self { http })
+        Ok(Self { http, timeout })
     }
 }
 
@@ -74,17 +82,8 @@ impl Transport for Network {
         request: http::Request<Bytes>,
     ) -> BoxFuture<'_, Result<http::Response<Bytes>, Error>> {
         Box::pin(async move {
-            let what = format!("{} {}", request.method(), request.uri().path());
-            let failed = |error: reqwest::Error| {
-                let how = if error.is_timeout() {
-                    "no answer in time"
-                } else if error.is_connect() {
-                    "cannot connect"
-                } else {
-                    "no whole answer"
-                };
-                Error::new(Kind::Transport, format!("{what}: {how}")).caused_by(error.without_url())
-            };
+            let what = what(&request);
+            let failed = |error| failed(&what, error);
             let request = reqwest::Request::try_from(request).map_err(failed)?;
             let mut response = self.http.execute(request).await.map_err(failed)?;
             let mut body = BytesMut::new();
@@ -102,4 +101,43 @@ impl Transport for Network {
             Ok(answer)
         })
     }
+
+    fn open(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> BoxFuture<'_, Result<http::Response<Chunks>, Error>> {
+        Box::pin(async move {
+            let what = what(&request);
+            let mut request =
+                reqwest::Request::try_from(request).map_err(|error| failed(&what, error))?;
+            // The time of a request is that to its headers: its body has none.
+            *request.timeout_mut() = Some(FOR_EVER);
+            let opened = tokio::time::timeout(self.timeout, self.http.execute(request))
+                .await
+                .map_err(|_| Error::new(Kind::Transport, format!("{what}: no answer in time")))?;
+            let mut response = opened.map_err(|error| failed(&what, error))?;
+            let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+            let pieces = response.bytes_stream();
+            let pieces = pieces.map_err(move |error| failed(&what, error)).boxed();
+            let mut answer = http::Response::new(pieces);
+            *answer.status_mut() = status;
+            *answer.headers_mut() = headers;
+            Ok(answer)
+        })
+    }
+}
+
+fn what(request: &http::Request<Bytes>) -> String {
+    format!("{} {}", request.method(), request.uri().path())
+}
+
+fn failed(what: &str, error: reqwest::Error) -> Error {
+    let how = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "cannot connect"
+    } else {
+        "no whole answer"
+    };
+    Error::new(Kind::Transport, format!("{what}: {how}")).caused_by(error.without_url())
 }
