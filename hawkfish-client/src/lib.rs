@@ -37,7 +37,7 @@ mod wire;
 pub use hawkfish_redfish as redfish;
 
 pub use self::{
-    client::{Builder, Client, auth::basic as basic_authorization},
+    client::{Builder, Client, auth::basic as basic_authorization, open::Opened},
     collection::{Member, Members},
     error::{Answered, Error, Kind},
     resource::{Etag, Fetched, action_target, link},

@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 mod builder;
+pub(crate) mod open;
 mod send;
 mod session;
 

@@ -1,5 +1,6 @@
 //! A request on its way: where it may go, as whom, and what comes back.
 
+use bytes::Bytes;
 use http::header::{ACCEPT, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, StatusCode};
 use url::Url;
@@ -77,24 +78,7 @@ impl Client {
         url: &Url,
         authorization: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response, Error> {
-        let mut sent = http::Request::new(request.body.clone());
-        *sent.method_mut() = request.method.clone();
-        *sent.uri_mut() = plain(url).parse().map_err(|error: http::uri::InvalidUri| {
-            Error::new(Kind::Refused, format!("{}: no URI", request.uri)).caused_by(error)
-        })?;
-        let headers = sent.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("hawkfish/", env!("CARGO_PKG_VERSION"))),
-        );
-        if let Some((name, value)) = authorization {
-            headers.insert(name, value.clone());
-        }
-        for (name, value) in &request.headers {
-            headers.insert(name, value.clone());
-        }
+        let sent = prepare(request, url, authorization)?;
         let (parts, body) = self.inner.transport.send(sent).await?.into_parts();
         Ok(Response {
             uri: url.path().to_owned(),
@@ -112,7 +96,7 @@ impl Client {
         Ok(url)
     }
 
-    fn same_origin(&self, url: &Url) -> Result<(), Error> {
+    pub(super) fn same_origin(&self, url: &Url) -> Result<(), Error> {
         if url.origin() == self.inner.base.origin() {
             return Ok(());
         }
@@ -125,6 +109,33 @@ impl Client {
             ),
         ))
     }
+}
+
+/// The request as it goes over the wire.
+pub(super) fn prepare(
+    request: &Request,
+    url: &Url,
+    authorization: Option<&(HeaderName, HeaderValue)>,
+) -> Result<http::Request<Bytes>, Error> {
+    let mut sent = http::Request::new(request.body.clone());
+    *sent.method_mut() = request.method.clone();
+    *sent.uri_mut() = plain(url).parse().map_err(|error: http::uri::InvalidUri| {
+        Error::new(Kind::Refused, format!("{}: no URI", request.uri)).caused_by(error)
+    })?;
+    let headers = sent.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("hawkfish/", env!("CARGO_PKG_VERSION"))),
+    );
+    if let Some((name, value)) = authorization {
+        headers.insert(name, value.clone());
+    }
+    for (name, value) in &request.headers {
+        headers.insert(name, value.clone());
+    }
+    Ok(sent)
 }
 
 /// The URL as it is sent: a fragment stays with us.
