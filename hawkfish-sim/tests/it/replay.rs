@@ -16,6 +16,8 @@ use serde_json::{Map, Value, json};
 
 use crate::part;
 
+mod own;
+mod random;
 mod small;
 mod vendors;
 
