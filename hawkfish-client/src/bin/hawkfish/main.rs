@@ -12,12 +12,14 @@ mod systems;
 mod tasks;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use hawkfish_client::Client;
 
 use crate::connect::Connection;
 use crate::failure::Failure;
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, Style};
 
 /// Look at and control machines through any Redfish service.
 ///
@@ -28,9 +30,20 @@ use crate::output::{Format, Output};
 struct Arguments {
     #[command(flatten)]
     connection: Connection,
-    /// How to print.
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    style: Style,
+    /// Do it again every so many seconds and show what it has come to; 2 if not said. For commands that only read.
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2",
+        value_parser = seconds,
+        help_heading = "Output"
+    )]
+    watch: Option<Duration>,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,11 +74,30 @@ enum Command {
     Raw(raw::Command),
 }
 
+/// The last words of commands that only read, and so can be watched.
+const READS: &[&str] = &[
+    "ls",
+    "show",
+    "get",
+    "sensors",
+    "processors",
+    "memory",
+    "nics",
+    "pending",
+];
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let output = Output::new(arguments.output);
-    match run(&arguments, &output).await {
+    let matches = Arguments::command().get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.format(&mut Arguments::command()).exit(),
+    };
+    let output = Output::new(
+        &arguments.style,
+        arguments.style.output.unwrap_or(Format::Table),
+    );
+    match run(&arguments, &matches, &output).await {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read us has seen enough (`hawkfish systems ls | head`).
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
@@ -78,17 +110,52 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+async fn run(arguments: &Arguments, matches: &ArgMatches, output: &Output) -> Result<(), Failure> {
+    if arguments.watch.is_some() && !reads(matches) {
+        return Err(Failure::Usage(format!(
+            "--watch is for commands that only read: {}",
+            READS.join(", ")
+        )));
+    }
     let client = arguments.connection.client()?;
-    let done = match &arguments.command {
-        Command::Systems(command) => systems::run(&client, output, command).await,
-        Command::Tasks(command) => tasks::run(&client, output, command).await,
-        Command::Sessions(command) => sessions::run(&client, output, command).await,
-        Command::Raw(command) => raw::run(&client, output, command).await,
+    let done = match arguments.watch {
+        None => dispatch(&client, output, &arguments.command).await,
+        Some(every) => {
+            let pass = async || dispatch(&client, output, &arguments.command).await;
+            output::watch(output, every, pass).await
+        }
     };
     // A session left open counts against the service's limit. That it could not be closed does not undo what was done.
     if let Err(error) = client.logout().await {
         output::warn(&format!("could not log out: {error}"));
     }
     done
+}
+
+async fn dispatch(client: &Client, output: &Output, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Systems(command) => systems::run(client, output, command).await,
+        Command::Tasks(command) => tasks::run(client, output, command).await,
+        Command::Sessions(command) => sessions::run(client, output, command).await,
+        Command::Raw(command) => raw::run(client, output, command).await,
+    }
+}
+
+/// Whether the innermost command is one that changes nothing.
+fn reads(matches: &ArgMatches) -> bool {
+    let mut inner = matches;
+    let mut last = "";
+    while let Some((name, deeper)) = inner.subcommand() {
+        last = name;
+        inner = deeper;
+    }
+    READS.contains(&last)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(every) if every >= Duration::from_millis(100) => Ok(every),
+        _ => Err("at least 0.1".to_owned()),
+    }
 }

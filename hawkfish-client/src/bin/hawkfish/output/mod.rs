@@ -1,12 +1,29 @@
-//! What is printed: tables for people, JSON for programs.
+//! What is printed: tables for people, JSON and YAML for programs. The one way to standard output.
+//!
+//! ```text
+//! list      several resources, a line each          one      one resource, a line for each property
+//! json      a value of our own                       raw      an answer as it is
+//! done      what a change came to                    started  work that is not waited for
+//! line      a sentence                               each     one of a stream, as it comes
+//! heading   above a table of several (tables only)   progress, transfer   how far it is, on standard error
+//! ```
+
+mod look;
+mod progress;
+mod table;
+mod watch;
 
 use std::io::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clap::ValueEnum;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use self::look::Look;
+pub(crate) use self::look::{Color, Meaning};
+pub(crate) use self::progress::Progress;
+use self::table::Cell;
+pub(crate) use self::watch::watch;
 use crate::failure::{Failure, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -15,57 +32,105 @@ pub(crate) enum Format {
     Table,
     /// What the service said; an array where several things are listed.
     Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// The options that every command has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Style {
+    /// How to print; a table unless the profile says otherwise.
+    #[arg(short, long, global = true, value_enum, env = "HAWKFISH_OUTPUT")]
+    pub(crate) output: Option<Format>,
+    /// The columns of a list: names in its head, or JSON pointers such as /Status/Health, with commas between.
+    #[arg(
+        long,
+        global = true,
+        value_name = "COLUMN,…",
+        value_delimiter = ',',
+        hide_short_help = true
+    )]
+    columns: Option<Vec<String>>,
+    /// No line of names above a list.
+    #[arg(long, global = true, hide_short_help = true)]
+    no_headers: bool,
+    /// When to use colours.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_short_help = true
+    )]
+    color: Color,
 }
 
 #[derive(Debug)]
 pub(crate) struct Output {
-    format: Format,
+    pub(crate) format: Format,
+    look: Look,
+    columns: Option<Vec<String>>,
+    headers: bool,
+    /// While it watches: what one pass has printed.
+    kept: Mutex<Option<Vec<u8>>>,
 }
 
 /// A column: its head, and the JSON pointers of which the first that is there is shown.
 pub(crate) type Column = (&'static str, &'static [&'static str]);
 
 impl Output {
-    pub(crate) fn new(format: Format) -> Self {
-        Self { format }
+    pub(crate) fn new(style: &Style, format: Format) -> Self {
+        Self {
+            format,
+            look: Look::of(style.color),
+            columns: style.columns.clone(),
+            headers: !style.no_headers,
+            kept: Mutex::new(None),
+        }
     }
 
     /// Several resources, one line each.
     pub(crate) fn list(&self, columns: &[Column], resources: &[Value]) -> Result<()> {
-        if self.format == Format::Json {
+        if self.format != Format::Table {
             return self.json(&Value::from(resources));
         }
-        let mut table = Table::new();
-        table.load_preset(NOTHING);
-        table.set_header(columns.iter().map(|(head, _)| *head));
-        for resource in resources {
-            table.add_row(columns.iter().map(|(_, pointers)| cell(resource, pointers)));
-        }
-        self.table(&table)
+        let columns = self.chosen(columns)?;
+        let heads = columns.iter().map(|(head, _)| Cell {
+            text: (*head).to_owned(),
+            meaning: Some(Meaning::Heading),
+        });
+        let rows = resources.iter().map(|resource| {
+            columns
+                .iter()
+                .map(|(_, pointers)| cell(resource, pointers))
+                .collect()
+        });
+        self.write(&table::grid(
+            self.headers.then(|| heads.collect()),
+            rows.collect(),
+            self.look,
+        ))
     }
 
     /// One resource, one line for each of its properties that is there.
     pub(crate) fn one(&self, rows: &[Column], resource: &Value) -> Result<()> {
-        if self.format == Format::Json {
+        if self.format != Format::Table {
             return self.json(resource);
         }
-        let mut table = Table::new();
-        table.load_preset(NOTHING);
-        for (head, pointers) in rows {
-            let text = cell(resource, pointers);
-            if !text.is_empty() {
-                table.add_row([(*head).to_owned(), text]);
-            }
-        }
-        self.table(&table)
+        let rows = rows.iter().filter_map(|(head, pointers)| {
+            let cell = cell(resource, pointers);
+            (!cell.text.is_empty()).then(|| ((*head).to_owned(), cell))
+        });
+        self.write(&table::pairs(rows.collect(), self.look))
     }
 
     /// What a change came to: a sentence, or the service's own answer where it gave one.
     pub(crate) fn done(&self, sentence: &str, answer: &hawkfish_client::Response) -> Result<()> {
         match self.format {
             Format::Table => self.line(sentence),
-            Format::Json if answer.body.is_empty() => Ok(()),
-            Format::Json => self.raw(answer),
+            _ if answer.body.is_empty() => Ok(()),
+            _ => self.raw(answer),
         }
     }
 
@@ -74,9 +139,7 @@ impl Output {
         let uri = task.uri.as_deref().unwrap_or(&task.monitor);
         match self.format {
             Format::Table => self.line(&format!("goes on as {uri}")),
-            Format::Json => {
-                self.json(&serde_json::json!({"Task": uri, "TaskMonitor": task.monitor}))
-            }
+            _ => self.json(&serde_json::json!({"Task": uri, "TaskMonitor": task.monitor})),
         }
     }
 
@@ -84,45 +147,167 @@ impl Output {
     pub(crate) fn raw(&self, answer: &hawkfish_client::Response) -> Result<()> {
         match answer.json() {
             Ok(value) => self.json(&value),
-            Err(_) => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(&answer.body)?;
-                Ok(out.flush()?)
-            }
+            Err(_) => self.bytes(&answer.body),
         }
     }
 
+    /// A sentence for a person; also where JSON was asked for, so it is for what has nothing else to show.
     pub(crate) fn line(&self, text: &str) -> Result<()> {
-        Ok(writeln!(std::io::stdout().lock(), "{}", plain(text))?)
+        self.write(&format!("{}\n", plain(text)))
     }
 
-    fn json(&self, value: &Value) -> Result<()> {
-        Ok(writeln!(std::io::stdout().lock(), "{value:#}")?)
-    }
-
-    fn table(&self, table: &Table) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        for line in table.lines() {
-            writeln!(out, "{}", line.trim())?;
+    /// A line above what follows, where one command shows several tables; programs get none.
+    pub(crate) fn heading(&self, text: &str) -> Result<()> {
+        match self.format {
+            Format::Table => {
+                let text = self.look.paint(&plain(text), Some(Meaning::Heading));
+                self.write(&format!("{text}\n"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// A value, whatever it is: YAML where that was asked for, else JSON.
+    pub(crate) fn json(&self, value: &Value) -> Result<()> {
+        let text = match self.format {
+            Format::Yaml => yaml(value)?,
+            // One document in a line, where several follow one another.
+            Format::Json if self.watching() => format!("{value}\n"),
+            _ => format!("{value:#}\n"),
+        };
+        self.write(&text)
+    }
+
+    /// One of a stream, as it comes: a line for people, a line of JSON, or a document of YAML.
+    pub(crate) fn each(&self, line: &str, value: &Value) -> Result<()> {
+        match self.format {
+            Format::Table => self.line(line),
+            Format::Json => self.write(&format!("{value}\n")),
+            Format::Yaml => self.write(&format!("---\n{}", yaml(value)?)),
+        }
+    }
+
+    /// As they are: what is not text of a service but a file of it.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<()> {
+        if let Some(kept) = &mut *self.kept() {
+            kept.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes)?;
+        Ok(out.flush()?)
+    }
+
+    /// Text in the colour of what it means, for a `line` of one's own making (which is then written by [`Output::text`]).
+    pub(crate) fn paint(&self, text: &str, meaning: Option<Meaning>) -> String {
+        self.look.paint(&plain(text), meaning)
+    }
+
+    /// Text with lines and colours of our own; what comes from a service has gone through [`plain`] or [`Output::paint`].
+    pub(crate) fn text(&self, text: &str) -> Result<()> {
+        self.write(text)
+    }
+
+    /// Columns of the terminal; `None` in a pipe.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.look.width()
+    }
+
+    /// How far a task is: nothing unless standard error is a terminal.
+    pub(crate) fn progress(&self, what: &str) -> Progress {
+        match self.watching() {
+            true => Progress::none(),
+            false => Progress::of_work(what),
+        }
+    }
+
+    /// How far an upload is, in bytes.
+    pub(crate) fn transfer(&self, what: &str, total: Option<u64>) -> Progress {
+        match self.watching() {
+            true => Progress::none(),
+            false => Progress::of_bytes(what, total),
+        }
+    }
+
+    fn watching(&self) -> bool {
+        self.kept().is_some()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, text: &str) -> Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// The columns that were asked for, of those that there are.
+    fn chosen<'a>(&'a self, columns: &'a [Column]) -> Result<Vec<(&'a str, Vec<&'a str>)>> {
+        let Some(wanted) = &self.columns else {
+            return Ok(columns
+                .iter()
+                .map(|(head, pointers)| (*head, pointers.to_vec()))
+                .collect());
+        };
+        wanted
+            .iter()
+            .map(|wanted| {
+                if wanted.starts_with('/') {
+                    return Ok((wanted.as_str(), vec![wanted.as_str()]));
+                }
+                let found = columns
+                    .iter()
+                    .find(|(head, _)| head.eq_ignore_ascii_case(wanted));
+                let (head, pointers) = found.ok_or_else(|| {
+                    let all: Vec<&str> = columns.iter().map(|(head, _)| *head).collect();
+                    Failure::Usage(format!(
+                        "there is no column {wanted}, but {}, and any JSON pointer such as /Name",
+                        all.join(", ")
+                    ))
+                })?;
+                Ok((*head, pointers.to_vec()))
+            })
+            .collect()
     }
 }
 
-fn cell(resource: &Value, pointers: &[&str]) -> String {
-    let found = pointers
-        .iter()
-        .find_map(|pointer| resource.pointer(pointer).filter(|value| !value.is_null()));
-    match found {
-        None => String::new(),
-        Some(Value::String(text)) => plain(text),
-        Some(Value::Bool(true)) => "yes".into(),
-        Some(Value::Bool(false)) => "no".into(),
-        Some(Value::Array(list)) => {
-            let items: Vec<String> = list.iter().map(|item| cell(item, &[""])).collect();
+fn yaml(value: &Value) -> Result<String> {
+    let mut text = serde_saphyr::to_string(value)
+        .map_err(|error| Failure::Output(std::io::Error::other(error.to_string())))?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn cell(resource: &Value, pointers: &[&str]) -> Cell {
+    let found = pointers.iter().find_map(|pointer| {
+        let value = resource.pointer(pointer).filter(|value| !value.is_null())?;
+        Some((pointer, value))
+    });
+    let Some((pointer, value)) = found else {
+        return Cell {
+            text: String::new(),
+            meaning: None,
+        };
+    };
+    let text = shown(value);
+    let meaning = Meaning::of(pointer, &text);
+    Cell { text, meaning }
+}
+
+/// A value as a person reads it.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => plain(text),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::Array(list) => {
+            let items: Vec<String> = list.iter().map(shown).collect();
             items.join(", ")
         }
-        Some(other) => plain(&other.to_string()),
+        other => plain(&other.to_string()),
     }
 }
 
@@ -164,8 +349,8 @@ mod tests {
     #[test]
     fn a_cell_shows_the_first_property_that_is_there_and_not_null() {
         let system = json!({"A": null, "B": [1, "x"], "C": true});
-        assert_eq!(cell(&system, &["/A", "/B"]), "1, x");
-        assert_eq!(cell(&system, &["/C"]), "yes");
-        assert_eq!(cell(&system, &["/D"]), "");
+        assert_eq!(cell(&system, &["/A", "/B"]).text, "1, x");
+        assert_eq!(cell(&system, &["/C"]).text, "yes");
+        assert_eq!(cell(&system, &["/D"]).text, "");
     }
 }
