@@ -77,16 +77,10 @@ impl Members {
             if !self.read.insert(uri.clone()) {
                 return Err(Error::protocol(format!("{uri}: the pages go in a circle")));
             }
-            let page = self.client.get_value(&uri).await?.value;
-            // Some services say null where a collection is empty.
-            let members = page.get("Members").and_then(Value::as_array);
-            for member in members.into_iter().flatten() {
-                self.ready.push_back(of(member, &uri)?);
-            }
-            self.page = page
-                .get("Members@odata.nextLink")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
+            let body = self.client.get_value(&uri).await?.value;
+            let (members, next) = page(body, &uri)?;
+            self.ready.extend(members);
+            self.page = next;
         }
     }
 
@@ -103,7 +97,22 @@ impl Members {
     }
 }
 
-fn of(member: &Value, page: &str) -> Result<Member, Error> {
+/// The members of a page of a collection, and where the next page stands.
+pub(crate) fn page(mut page: Value, uri: &str) -> Result<(Vec<Member>, Option<String>), Error> {
+    let next = page
+        .get("Members@odata.nextLink")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    let members = match page.get_mut("Members").map(Value::take) {
+        Some(Value::Array(members)) => members,
+        // Some services say null where a collection is empty.
+        _ => Vec::new(),
+    };
+    let members: Result<_, Error> = members.into_iter().map(|member| of(member, uri)).collect();
+    Ok((members?, next))
+}
+
+fn of(member: Value, page: &str) -> Result<Member, Error> {
     let uri = member
         .get("@odata.id")
         .and_then(Value::as_str)
@@ -114,6 +123,6 @@ fn of(member: &Value, page: &str) -> Result<Member, Error> {
         .is_some_and(|member| member.keys().any(|name| !name.contains('@')));
     Ok(Member {
         uri: uri.to_owned(),
-        inline: whole.then(|| member.clone()),
+        inline: whole.then_some(member),
     })
 }

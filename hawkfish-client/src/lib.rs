@@ -18,7 +18,7 @@
 //!
 //! - [`Client`] reads, changes and calls; [`Fetched`] is what it read, with the [`Etag`] that guards a change.
 //! - [`Outcome`] says whether a change is done or goes on as a [`Task`].
-//! - [`Members`] walks a collection over all its pages.
+//! - [`Members`] walks a collection over all its pages, [`Resources`] reads its members, [`Walk`] everything that links lead to.
 //! - [`Error`] has a [`Kind`] to act on and the messages of the service.
 //! - [`Transport`] carries requests: over TLS, or straight into a service in the same process.
 //!
@@ -28,10 +28,13 @@
 mod client;
 mod collection;
 mod error;
+mod expand;
+mod features;
 mod message;
 mod resource;
 mod task;
 pub mod transport;
+mod walk;
 mod wire;
 
 pub use hawkfish_redfish as redfish;
@@ -40,9 +43,12 @@ pub use self::{
     client::{Builder, Client, auth::basic as basic_authorization, open::Opened},
     collection::{Member, Members},
     error::{Answered, Error, Kind},
+    expand::Resources,
+    features::{Expands, Features},
     resource::{Etag, Fetched, action_target, link},
     task::{Outcome, Progress, Task},
     transport::Transport,
+    walk::{Missed, Visited, Walk},
     wire::{Request, Response},
 };
 

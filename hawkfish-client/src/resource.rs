@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::wire::Response;
+
 /// An ETag as the service wrote it, quotes and `W/` included.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Etag(String);
@@ -11,6 +13,13 @@ impl Etag {
     /// The tag as it stands in the header.
     pub fn new(tag: impl Into<String>) -> Self {
         Self(tag.into())
+    }
+
+    /// The tag of an answer whose body was read: the header's, else the one in the body.
+    pub(crate) fn of(response: &Response, body: &Value) -> Option<Self> {
+        let tag = response.header(http::header::ETAG);
+        tag.or_else(|| body.get("@odata.etag")?.as_str())
+            .map(Self::new)
     }
 
     /// `*`: whatever it is, as long as it is there.

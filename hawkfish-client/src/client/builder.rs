@@ -9,6 +9,7 @@ use url::Url;
 use super::auth::Credentials;
 use super::{Client, Inner};
 use crate::error::{Error, Kind};
+use crate::features::Learnt;
 use crate::transport::{InProcess, Network, Transport, Trust};
 
 /// Sets up a [`Client`].
@@ -121,6 +122,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 transport,
                 base,
+                learnt: Learnt::default(),
                 credentials: self.credentials,
                 session: Mutex::new(None),
             }),

@@ -21,6 +21,7 @@ pub use self::builder::Builder;
 use crate::SERVICE_ROOT;
 use crate::collection::Members;
 use crate::error::{Error, Kind};
+use crate::features::Learnt;
 use crate::resource::{Etag, Fetched, action_target};
 use crate::task::Outcome;
 use crate::transport::Transport;
@@ -38,6 +39,7 @@ pub struct Client {
 struct Inner {
     transport: Arc<dyn Transport>,
     base: Url,
+    learnt: Learnt,
     credentials: Credentials,
     // Held over a log-in, so that many requests at once open one session and not many.
     session: Mutex<Option<Session>>,
@@ -59,10 +61,12 @@ impl Client {
     /// # Errors
     /// As [`Client::get_value`].
     pub async fn root(&self) -> Result<Fetched<Value>, Error> {
-        fetched(
+        let root = fetched(
             self.call(Request::get(SERVICE_ROOT).anonymous()).await?,
             |response| response.json(),
-        )
+        )?;
+        self.inner.learnt.hear(&root.value);
+        Ok(root)
     }
 
     /// Reads a resource as its type.
@@ -153,6 +157,11 @@ impl Client {
     pub async fn delete(&self, uri: &str, etag: Option<&Etag>) -> Result<Outcome, Error> {
         self.change(Request::new(Method::DELETE, uri).if_match(etag)?)
             .await
+    }
+
+    /// What is known of the service until now.
+    pub(crate) fn learnt(&self) -> &Learnt {
+        &self.inner.learnt
     }
 
     pub(crate) async fn fetch(&self, uri: &str) -> Result<Response, Error> {

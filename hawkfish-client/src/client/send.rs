@@ -88,7 +88,7 @@ impl Client {
         })
     }
 
-    pub(super) fn resolve(&self, uri: &str) -> Result<Url, Error> {
+    pub(crate) fn resolve(&self, uri: &str) -> Result<Url, Error> {
         let url = self.inner.base.join(uri).map_err(|error| {
             Error::new(Kind::Refused, format!("{uri}: no URI")).caused_by(error)
         })?;

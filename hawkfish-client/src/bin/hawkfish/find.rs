@@ -1,13 +1,9 @@
 //! From what a person types to a resource: always by the links of the service, never by building a URI.
 
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hawkfish_client::{Client, Fetched, link};
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
-
-/// Requests under way at once: BMCs are slow machines.
-const AT_ONCE: usize = 8;
 
 /// The URI that stands at a pointer of a resource.
 pub(crate) fn linked<'a>(resource: &'a Value, pointer: &str, what: &str) -> Result<&'a str> {
@@ -16,11 +12,7 @@ pub(crate) fn linked<'a>(resource: &'a Value, pointer: &str, what: &str) -> Resu
 
 /// All members of a collection, in its order.
 pub(crate) async fn all(client: &Client, collection: &str) -> Result<Vec<Fetched<Value>>> {
-    let members = client.members(collection).all().await?;
-    let read = stream::iter(members)
-        .map(|member| member.read(client))
-        .buffered(AT_ONCE);
-    Ok(read.try_collect().await?)
+    Ok(client.resources(collection).await?)
 }
 
 /// The member with this id: the last part of its URI, else whatever property of `names` says so.
