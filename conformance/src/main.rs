@@ -100,7 +100,9 @@ async fn run(arguments: &Arguments) -> Result<Option<Report>, (u8, String)> {
             return Err((2, text.into()));
         }
     };
-    let mut builder = Client::builder(arguments.url.as_deref().unwrap_or_default());
+    // What a service answers is what is judged, also where one could ask again.
+    let mut builder = Client::builder(arguments.url.as_deref().unwrap_or_default())
+        .retry(hawkfish_client::Retry::none());
     if let Some((user, password)) = &credentials {
         builder = builder.session(user, password);
     }

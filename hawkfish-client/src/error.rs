@@ -20,6 +20,8 @@ pub struct Error {
     pub answered: Option<Box<Answered>>,
     /// What lies below.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    unsent: bool,
+    hopeless: bool,
 }
 
 /// An answer that was a failure.
@@ -73,20 +75,48 @@ pub enum Kind {
 }
 
 impl Error {
-    pub(crate) fn new(kind: Kind, text: impl Into<String>) -> Self {
+    /// An error of one's own: of a [`crate::Transport`] that one has written, or of a decision in [`crate::Client::update`].
+    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
         Self {
             kind,
             text: text.into(),
             answered: None,
             source: None,
+            unsent: false,
+            hopeless: false,
         }
+    }
+
+    /// Says of a [`Kind::Transport`] that nothing of the request has left: whatever it was, it can be sent again.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        self.unsent = true;
+        self
+    }
+
+    /// Says of a [`Kind::Transport`] that it would be the same the next time.
+    #[must_use]
+    pub fn hopeless(mut self) -> Self {
+        self.hopeless = true;
+        self
+    }
+
+    /// Whether nothing of the request has left, so that the service cannot have acted upon it. `false` where that is not known.
+    pub fn is_unsent(&self) -> bool {
+        self.unsent
+    }
+
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.hopeless
     }
 
     pub(crate) fn protocol(text: impl Into<String>) -> Self {
         Self::new(Kind::Protocol, text)
     }
 
-    pub(crate) fn caused_by(
+    /// With what lies below.
+    #[must_use]
+    pub fn caused_by(
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
@@ -114,15 +144,13 @@ impl Error {
         let what =
             message::summary(&messages).unwrap_or_else(|| "no message of the service".into());
         Self {
-            kind,
-            text: format!("{method} {}: {status}: {what}", response.uri),
             answered: Some(Box::new(Answered {
                 method: method.clone(),
                 uri: response.uri.clone(),
                 status,
                 messages,
             })),
-            source: None,
+            ..Self::new(kind, format!("{method} {}: {status}: {what}", response.uri))
         }
     }
 

@@ -19,6 +19,7 @@
 //! - [`Client`] reads, changes and calls; [`Fetched`] is what it read, with the [`Etag`] that guards a change.
 //! - [`Outcome`] says whether a change is done or goes on as a [`Task`].
 //! - [`Members`] walks a collection over all its pages, [`Resources`] reads its members, [`Walk`] everything that links lead to.
+//! - [`Client::events`] is the stream of what happens, which lasts.
 //! - [`Error`] has a [`Kind`] to act on and the messages of the service.
 //! - [`Transport`] carries requests: over TLS, or straight into a service in the same process.
 //!
@@ -30,22 +31,32 @@ mod collection;
 mod error;
 mod expand;
 mod features;
+pub mod events;
+mod expand;
+mod features;
+mod limit;
 mod message;
 mod resource;
+mod retry;
 mod task;
 pub mod transport;
+mod update;
 mod walk;
 mod wire;
 
 pub use hawkfish_redfish as redfish;
 
 pub use self::{
-    client::{Builder, Client, auth::basic as basic_authorization, open::Opened},
+    client::{Builder, Client, auth::SessionInfo, auth::basic as basic_authorization, open::Opened},
     collection::{Member, Members},
     error::{Answered, Error, Kind},
     expand::Resources,
     features::{Expands, Features},
+    events::{Event, EventStream, Events},
+    expand::Resources,
+    features::{Expands, Features},
     resource::{Etag, Fetched, action_target, link},
+    retry::Retry,
     task::{Outcome, Progress, Task},
     transport::Transport,
     walk::{Missed, Visited, Walk},

@@ -26,6 +26,8 @@ pub struct Request {
     pub anonymous: bool,
     /// Answers with a redirect, instead of going there.
     pub stay: bool,
+    /// May be sent again though it is no read: nothing is lost by doing it twice.
+    pub(crate) again: bool,
 }
 
 impl Request {
@@ -38,6 +40,7 @@ impl Request {
             body: Bytes::new(),
             anonymous: false,
             stay: false,
+            again: false,
         }
     }
 

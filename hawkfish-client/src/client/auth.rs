@@ -23,12 +23,29 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A session that the service opened for us.
+/// A session of the service.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) token: HeaderValue,
     /// Where it is closed; a service that does not say cannot be logged out of.
     pub(crate) uri: Option<String>,
+    /// It was there before this client, and others may go on with it.
+    pub(crate) given: bool,
+}
+
+/// A session as it can be kept, to go on with it later ([`crate::Builder::token`]).
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// What stands in `X-Auth-Token`: who has it is the user, so it is as secret as a password.
+    pub token: String,
+    /// Where the session stands, and is closed; not every service says.
+    pub uri: Option<String>,
+}
+
+impl fmt::Debug for SessionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionInfo({:?})", self.uri)
+    }
 }
 
 impl fmt::Debug for Session {

@@ -1,15 +1,18 @@
 //! What a client is set up with.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use http::HeaderValue;
 use url::Url;
 
-use super::auth::Credentials;
+use super::auth::{Credentials, Session, SessionInfo};
 use super::{Client, Inner};
 use crate::error::{Error, Kind};
 use crate::features::Learnt;
+use crate::limit::Limit;
+use crate::retry::Retry;
 use crate::transport::{InProcess, Network, Transport, Trust};
 
 /// Sets up a [`Client`].
@@ -17,8 +20,12 @@ use crate::transport::{InProcess, Network, Transport, Trust};
 pub struct Builder {
     url: String,
     credentials: Credentials,
+    token: Option<SessionInfo>,
     trust: Trust,
     timeout: Duration,
+    retry: Retry,
+    at_most: usize,
+    unguarded: bool,
     transport: Option<Arc<dyn Transport>>,
 }
 
@@ -27,8 +34,12 @@ impl Builder {
         Self {
             url,
             credentials: Credentials::None,
+            token: None,
             trust: Trust::default(),
             timeout: Duration::from_secs(60),
+            retry: Retry::default(),
+            at_most: Limit::USUAL,
+            unguarded: false,
             transport: None,
         }
     }
@@ -50,6 +61,16 @@ impl Builder {
             user: user.into(),
             password: password.into(),
         };
+        self
+    }
+
+    /// Go on with a session that is there already ([`Client::session`]). It is closed by [`Client::end_session`] only: others may go on with it, too.
+    ///
+    /// With [`Builder::session`] or [`Builder::basic`] beside it those credentials are for when the service has ended the session; without,
+    /// requests are [`Kind::Unauthorized`] from then on.
+    #[must_use]
+    pub fn token(mut self, session: SessionInfo) -> Self {
+        self.token = Some(session);
         self
     }
 
@@ -81,6 +102,28 @@ impl Builder {
         self
     }
 
+    /// When a request is sent again, if not as [`Retry::default`] has it. What may have been acted upon is never sent again.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// How many requests may be under way at once, of all clones together; 8 if not said, and at least one. Others wait, first come first served. Streams do not count.
+    #[must_use]
+    pub fn at_most(mut self, requests: usize) -> Self {
+        self.at_most = requests;
+        self
+    }
+
+    /// Let [`Client::update`] send a change without `If-Match` where a service refuses the very tags that it gives, in whatever form. Off if not said:
+    /// who turns it on may overwrite what somebody else changes at that moment.
+    #[must_use]
+    pub fn unguarded(mut self) -> Self {
+        self.unguarded = true;
+        self
+    }
+
     /// Over a transport of one's own instead of the network.
     #[must_use]
     pub fn transport(mut self, transport: impl Transport) -> Self {
@@ -100,7 +143,7 @@ impl Builder {
     /// The client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Kind::Refused`] for a URL that is not `http` or `https`, or that holds credentials, and for a CA that is no PEM.
+    /// [`Kind::Refused`] for a URL that is not `http` or `https`, or that holds credentials, for a CA that is no PEM, and for a token that cannot stand in a header.
     pub fn build(self) -> Result<Client, Error> {
         let refused = |why: &str| Error::new(Kind::Refused, format!("{}: {why}", self.url));
         let base = Url::parse(&self.url).map_err(|error| refused("no URL").caused_by(error))?;
@@ -114,6 +157,7 @@ impl Builder {
                 "the URL holds credentials; give them separately",
             ));
         }
+        let session = self.token.map(given).transpose()?;
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(Network::new(&base, &self.trust, self.timeout)?),
@@ -124,8 +168,25 @@ impl Builder {
                 base,
                 learnt: Learnt::default(),
                 credentials: self.credentials,
-                session: Mutex::new(None),
+                session: Mutex::new(session),
+                login: tokio::sync::Mutex::new(()),
+                retry: self.retry,
+                limit: Limit::new(self.at_most),
+                unguarded: self.unguarded,
+                sent: AtomicU64::new(0),
             }),
         })
     }
+}
+
+fn given(session: SessionInfo) -> Result<Session, Error> {
+    // The token itself is not shown.
+    let mut token = HeaderValue::try_from(session.token)
+        .map_err(|_| Error::new(Kind::Refused, "the token cannot stand in a header"))?;
+    token.set_sensitive(true);
+    Ok(Session {
+        token,
+        uri: session.uri,
+        given: true,
+    })
 }

@@ -6,14 +6,14 @@ pub(crate) mod open;
 mod send;
 mod session;
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use http::Method;
 use http::header::HeaderName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
 use url::Url;
 
 use self::auth::{Credentials, Session};
@@ -22,27 +22,41 @@ use crate::SERVICE_ROOT;
 use crate::collection::Members;
 use crate::error::{Error, Kind};
 use crate::features::Learnt;
+use crate::limit::Limit;
 use crate::resource::{Etag, Fetched, action_target};
+use crate::retry::Retry;
 use crate::task::Outcome;
 use crate::transport::Transport;
 use crate::wire::{Request, Response};
 
 const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
-/// A client of one service. Clones share its session and its connections.
+/// A client of one service. Clones share its session, its connections and its limits.
+///
+/// [`Client::logout`] is the sure way to close the session. Where that is forgotten, the last clone that is dropped within a tokio runtime closes it behind the
+/// back of the program, in the five seconds that it has for that, and only while the runtime still runs. What is dropped outside of a runtime leaves its session to the service, which
+/// ends it after a while; BMCs have few places for sessions.
 #[derive(Clone, Debug)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
+/// What clones share.
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     transport: Arc<dyn Transport>,
     base: Url,
     learnt: Learnt,
     credentials: Credentials,
-    // Held over a log-in, so that many requests at once open one session and not many.
+    // Never held over an await: who is dropped looks into it, too.
     session: Mutex<Option<Session>>,
+    // Held over a log-in, so that many requests at once open one session and not many.
+    login: tokio::sync::Mutex<()>,
+    retry: Retry,
+    limit: Limit,
+    unguarded: bool,
+    // Numbers requests for the log.
+    sent: AtomicU64,
 }
 
 impl Client {

@@ -81,9 +81,9 @@ impl Client {
         if opened.status == StatusCode::UNAUTHORIZED
             && let Some((name, token)) = authorization
             && name == X_AUTH_TOKEN
+            && self.forget(&token)
         {
             drop(opened);
-            self.forget(&token).await;
             let authorization = self.authorization().await?;
             return self.open_as(request, url, authorization.as_ref()).await;
         }

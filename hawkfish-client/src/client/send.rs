@@ -56,20 +56,38 @@ impl Client {
 
     async fn send_to(&self, request: &Request, url: &Url) -> Result<Response, Error> {
         if request.anonymous {
-            return self.transmit(request, url, None).await;
+            return self.persist(request, url, None).await;
         }
         let authorization = self.authorization().await?;
-        let response = self.transmit(request, url, authorization.as_ref()).await?;
+        let response = self.persist(request, url, authorization.as_ref()).await?;
         // The service has ended the session: it did nothing, so the request can be sent again.
         if response.status == StatusCode::UNAUTHORIZED
             && let Some((name, token)) = authorization
             && name == X_AUTH_TOKEN
+            && self.forget(&token)
         {
-            self.forget(&token).await;
             let authorization = self.authorization().await?;
-            return self.transmit(request, url, authorization.as_ref()).await;
+            return self.persist(request, url, authorization.as_ref()).await;
         }
         Ok(response)
+    }
+
+    /// Sends it, and again where that is safe and may help.
+    async fn persist(
+        &self,
+        request: &Request,
+        url: &Url,
+        authorization: Option<&(HeaderName, HeaderValue)>,
+    ) -> Result<Response, Error> {
+        let mut sent = 0;
+        loop {
+            let came = self.transmit(request, url, authorization).await;
+            sent += 1;
+            let Some(pause) = self.inner.retry.pause(sent, request, &came) else {
+                return came;
+            };
+            tokio::time::sleep(pause).await;
+        }
     }
 
     async fn transmit(
@@ -79,6 +97,7 @@ impl Client {
         authorization: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response, Error> {
         let sent = prepare(request, url, authorization)?;
+        let _place = self.inner.limit.place().await;
         let (parts, body) = self.inner.transport.send(sent).await?.into_parts();
         Ok(Response {
             uri: url.path().to_owned(),

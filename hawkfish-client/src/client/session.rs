@@ -1,14 +1,21 @@
 //! Logging in when first needed, renewing what the service has ended, logging out.
 
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::json;
 
-use super::auth::{Credentials, Session, basic};
-use super::{Client, X_AUTH_TOKEN};
+use super::auth::{Credentials, Session, SessionInfo, basic};
+use super::send::prepare;
+use super::{Client, Inner, X_AUTH_TOKEN};
 use crate::error::{Error, Kind};
 use crate::resource::link;
 use crate::wire::Request;
+
+/// How long a session may take to close when nobody waits for it.
+const CLOSES_WITHIN: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Opens the session now and not with the first request. Without session credentials there is nothing to do.
@@ -19,53 +26,89 @@ impl Client {
         self.authorization().await.map(drop)
     }
 
-    /// Closes the session, if there is one.
+    /// The session that is open, to go on with it later or elsewhere ([`super::Builder::token`]).
+    pub fn session(&self) -> Option<SessionInfo> {
+        let held = self.inner.held();
+        let session = held.as_ref()?;
+        Some(SessionInfo {
+            token: String::from_utf8_lossy(session.token.as_bytes()).into_owned(),
+            uri: session.uri.clone(),
+        })
+    }
+
+    /// Leaves the session open when this client goes, for whoever goes on with it.
+    pub fn keep_session(&self) {
+        if let Some(session) = self.inner.held().as_mut() {
+            session.given = true;
+        }
+    }
+
+    /// Closes the session that this client opened, if there is one. One that was given to it stays.
     ///
     /// # Errors
     /// The kind of the answer; [`Kind::Protocol`] when the service never said where its session stands.
     pub async fn logout(&self) -> Result<(), Error> {
-        let Some(session) = self.inner.session.lock().await.take() else {
-            return Ok(());
-        };
+        let ours = self.inner.held().take_if(|session| !session.given);
+        match ours {
+            Some(session) => self.close(session).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Closes the session, whoever opened it.
+    ///
+    /// # Errors
+    /// As [`Client::logout`].
+    pub async fn end_session(&self) -> Result<(), Error> {
+        let session = self.inner.held().take();
+        match session {
+            Some(session) => self.close(session).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn close(&self, session: Session) -> Result<(), Error> {
         let uri = session.uri.ok_or_else(|| {
             Error::protocol("the service did not say where the session stands; it ends by itself")
         })?;
-        let request = Request::new(Method::DELETE, uri)
-            .anonymous()
-            .header(X_AUTH_TOKEN, session.token);
-        match self.call(request).await {
+        match self.call(closing(uri, session.token)).await {
             // It had ended already.
-            Err(error) if error.kind == Kind::Unauthorized => Ok(()),
+            Err(error) if matches!(error.kind, Kind::Unauthorized | Kind::NotFound) => Ok(()),
             other => other.map(drop),
         }
     }
 
     pub(super) async fn authorization(&self) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
+        if let Some(token) = self.inner.token() {
+            return Ok(Some((X_AUTH_TOKEN, token)));
+        }
         match &self.inner.credentials {
             Credentials::None => Ok(None),
             Credentials::Basic { user, password } => {
                 Ok(Some((AUTHORIZATION, basic(user, password))))
             }
             Credentials::Session { user, password } => {
-                let mut session = self.inner.session.lock().await;
-                let token = match &*session {
-                    Some(session) => session.token.clone(),
-                    None => session
-                        .insert(self.open_session(user, password).await?)
-                        .token
-                        .clone(),
-                };
+                let _one = self.inner.login.lock().await;
+                // Another request may have opened it while this one waited.
+                if let Some(token) = self.inner.token() {
+                    return Ok(Some((X_AUTH_TOKEN, token)));
+                }
+                let session = self.open_session(user, password).await?;
+                let token = session.token.clone();
+                *self.inner.held() = Some(session);
                 Ok(Some((X_AUTH_TOKEN, token)))
             }
         }
     }
 
-    pub(super) async fn forget(&self, token: &HeaderValue) {
-        let mut session = self.inner.session.lock().await;
-        // Another request may have renewed it already.
-        if session.as_ref().is_some_and(|held| held.token == *token) {
-            *session = None;
+    /// The service does not know this session any more. Whether there is another way to say who asks.
+    pub(super) fn forget(&self, token: &HeaderValue) -> bool {
+        if matches!(self.inner.credentials, Credentials::None) {
+            return false;
         }
+        // Another request may have renewed it already.
+        self.inner.held().take_if(|held| held.token == *token);
+        true
     }
 
     async fn open_session(&self, user: &str, password: &str) -> Result<Session, Error> {
@@ -96,6 +139,54 @@ impl Client {
             .filter(|uri| self.resolve(uri).is_ok())
             .or_else(body_uri)
             .filter(|uri| self.resolve(uri).is_ok());
-        Ok(Session { token, uri })
+        Ok(Session {
+            token,
+            uri,
+            given: false,
+        })
+    }
+}
+
+impl Inner {
+    fn held(&self) -> MutexGuard<'_, Option<Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn token(&self) -> Option<HeaderValue> {
+        Some(self.held().as_ref()?.token.clone())
+    }
+}
+
+fn closing(uri: String, token: HeaderValue) -> Request {
+    let mut request = Request::new(Method::DELETE, uri)
+        .anonymous()
+        .header(X_AUTH_TOKEN, token);
+    // Closing it twice closes it.
+    request.again = true;
+    request
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let ours = self.held().take_if(|session| !session.given);
+        let Some((uri, token)) = ours.and_then(|session| Some((session.uri?, session.token)))
+        else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let Ok(url) = self.base.join(&uri) else {
+            return;
+        };
+        // Where it leads was looked at when the session was opened.
+        let Ok(request) = prepare(&closing(uri, token), &url, None) else {
+            return;
+        };
+        let transport = self.transport.clone();
+        runtime.spawn(async move {
+            // Nobody is left to be told.
+            let _ = tokio::time::timeout(CLOSES_WITHIN, transport.send(request)).await;
+        });
     }
 }

@@ -114,7 +114,9 @@ impl Transport for Network {
             *request.timeout_mut() = Some(FOR_EVER);
             let opened = tokio::time::timeout(self.timeout, self.http.execute(request))
                 .await
-                .map_err(|_| Error::new(Kind::Transport, format!("{what}: no answer in time")))?;
+                .map_err(|_| {
+                    Error::new(Kind::Transport, format!("{what}: no answer in time")).hopeless()
+                })?;
             let mut response = opened.map_err(|error| failed(&what, error))?;
             let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
             let pieces = response.bytes_stream();
@@ -139,5 +141,32 @@ fn failed(what: &str, error: reqwest::Error) -> Error {
     } else {
         "no whole answer"
     };
-    Error::new(Kind::Transport, format!("{what}: {how}")).caused_by(error.without_url())
+    let (late, unsent) = (error.is_timeout(), error.is_connect());
+    let hopeless = late || distrusted(&error);
+    let mut failed =
+        Error::new(Kind::Transport, format!("{what}: {how}")).caused_by(error.without_url());
+    if unsent {
+        failed = failed.unsent();
+    }
+    match hopeless {
+        true => failed.hopeless(),
+        false => failed,
+    }
+}
+
+/// Whether it is for TLS that it failed: that would be so the next time, too.
+fn distrusted(error: &reqwest::Error) -> bool {
+    let mut below = std::error::Error::source(error);
+    while let Some(error) = below {
+        // An error of rustls comes packed in one of I/O, which shows it, but not as its source.
+        let inside = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(|inside| inside.is::<rustls::Error>());
+        if inside || error.is::<rustls::Error>() {
+            return true;
+        }
+        below = error.source();
+    }
+    false
 }

@@ -172,7 +172,10 @@ impl Record {
             true => self.url.clone(),
             false => format!("https://{}", self.url),
         };
-        let mut builder = Client::builder(url).timeout(Duration::from_secs(self.timeout));
+        let mut builder = Client::builder(url)
+            .timeout(Duration::from_secs(self.timeout))
+            // The recorder asks again by itself, with the pauses that it was told.
+            .retry(hawkfish_client::Retry::none());
         if let Some(file) = &self.ca {
             let pem =
                 std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use bytes::Bytes;
-use hawkfish_client::Client;
+use hawkfish_client::{Client, Retry};
 use hawkfish_core::app::HawkFish;
 use hawkfish_core::backend::Backend;
 use hawkfish_core::backend::sim::SimBackend;
@@ -38,6 +38,9 @@ pub use builder::Builder;
 pub const USER: &str = "admin";
 /// The administrator's password, unless another is chosen.
 pub const PASSWORD: &str = "hawkfish";
+
+/// Requests that a client in this process has under way at once: there is no BMC to spare.
+const IN_PROCESS: usize = 4096;
 
 /// A world could not be made, or does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -179,13 +182,15 @@ impl World {
         })
     }
 
-    /// A client that talks to the service without a socket, with the administrator's name and password.
+    /// A client that talks to the service without a socket, with the administrator's name and password. It sends everything once, so that each fault is seen.
     ///
     /// # Errors
     /// `Client` when it cannot be made.
     pub fn client(&self) -> Result<Client, Error> {
         let client = Client::builder("http://hawkfish.sim")
             .basic(USER, &self.0.password)
+            .retry(Retry::none())
+            .at_most(IN_PROCESS)
             .service::<Bmc, Body>(self.bmc())
             .build()?;
         Ok(client)
@@ -200,6 +205,8 @@ impl World {
         let bmc = bmc.ok_or_else(|| Error::NoSystem(system.to_owned()))?;
         let client = Client::builder("http://hawkfish.sim")
             .basic(USER, &self.0.password)
+            .retry(Retry::none())
+            .at_most(IN_PROCESS)
             .service::<Bmc, Body>(bmc)
             .build()?;
         Ok(client)

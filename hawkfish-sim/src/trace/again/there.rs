@@ -1,6 +1,6 @@
 //! Against a service that runs elsewhere.
 
-use hawkfish_client::{Client, Request};
+use hawkfish_client::{Client, Request, Retry};
 
 use super::compare::{Close, Comparing};
 use super::{Again, Came, CannotRun, Difference, asked, called, is_of_the_way, sent};
@@ -11,7 +11,7 @@ pub(super) async fn run(
     url: &str,
     how: &Again,
 ) -> Result<Vec<Difference>, CannotRun> {
-    let mut client = Client::builder(url);
+    let mut client = Client::builder(url).retry(Retry::none());
     if how.insecure {
         client = client.insecure();
     }
