@@ -12,6 +12,10 @@ pub(crate) enum Failure {
     NotFound(String),
     /// The service, or the way there.
     Client(Error),
+    /// Of several things some failed; each has been told.
+    Several { failed: usize, of: usize, code: u8 },
+    /// Another program that was started ended so.
+    Ended(u8),
     /// Our own standard output.
     Output(std::io::Error),
 }
@@ -21,6 +25,7 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 4,
+            Self::Several { code, .. } | Self::Ended(code) => *code,
             Self::Output(_) => 1,
             Self::Client(error) => match error.kind {
                 Kind::Refused => 2,
@@ -67,6 +72,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(text) | Self::NotFound(text) => f.write_str(text),
             Self::Client(error) => error.fmt(f),
+            Self::Several { failed, of, .. } => write!(f, "{failed} of {of} failed"),
+            Self::Ended(code) => write!(f, "it ended with {code}"),
             Self::Output(error) => write!(f, "cannot write the result: {error}"),
         }
     }

@@ -34,13 +34,18 @@ pub(crate) enum Command {
 pub(crate) struct Waiting {
     /// If the service does it in the background, print the task and do not wait for it.
     #[arg(long)]
-    no_wait: bool,
+    pub(crate) no_wait: bool,
     /// Most seconds to wait for work in the background.
     #[arg(long, value_name = "SECONDS", conflicts_with = "no_wait")]
     within: Option<u64>,
 }
 
 impl Waiting {
+    /// How long to wait; `None` is as long as it takes.
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        self.within.map(Duration::from_secs)
+    }
+
     pub(crate) async fn conclude(
         &self,
         output: &Output,
