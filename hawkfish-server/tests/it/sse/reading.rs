@@ -72,7 +72,7 @@ impl Messages {
 /// A stream, read without a socket.
 pub(super) struct Reader {
     pub(super) body: Body,
-    messages: Messages,
+    pub(super) messages: Messages,
 }
 
 impl Reader {
