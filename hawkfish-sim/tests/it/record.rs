@@ -27,6 +27,7 @@ mod secrets;
 fn session(world: &World) -> Client {
     Client::builder("http://bmc.sim")
         .session(USER, PASSWORD)
+        .retry(hawkfish_client::Retry::none())
         .service::<Bmc, Body>(world.bmc())
         .build()
         .unwrap()
