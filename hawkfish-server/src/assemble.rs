@@ -74,6 +74,22 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
         builder = builder.host(id, backend);
     }
     let hf = builder.start().await?;
+    match finish(settings, &hf).await {
+        Ok((admin, options)) => Ok(Assembled {
+            app: App::new(hf, options),
+            machines,
+            admin,
+        }),
+        Err(error) => {
+            // Whoever embeds it goes on, and may start it again on the same data.
+            hf.close().await?;
+            Err(error)
+        }
+    }
+}
+
+/// The first account, and what is begun in the background.
+async fn finish(settings: &Settings, hf: &HawkFish) -> Result<(FirstAdmin, Options)> {
     let admin = match (&settings.admin_password, settings.admin_reset) {
         (Some(password), true) => {
             hf.accounts().recover_admin(password).await?;
@@ -81,12 +97,12 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
         }
         (password, _) => hf.accounts().ensure_admin(password.as_deref()).await?,
     };
-    hf.start_running();
     let clients = settings.door.clients.as_ref();
     let clients = clients.map(ClientAuthorities::read).transpose();
     let clients = clients.map_err(|error| {
         Error::internal("The authorities of clients cannot be read.").caused_by(error)
     })?;
+    hf.start_running();
     let options = Options {
         time_limit: Duration::from_secs(settings.request_timeout_seconds),
         origins: settings.door.origins.clone(),
@@ -94,11 +110,7 @@ pub async fn assemble(settings: &Settings) -> Result<Assembled> {
         client_certificates: clients,
         ..Options::default()
     };
-    Ok(Assembled {
-        app: App::new(hf, options),
-        machines,
-        admin,
-    })
+    Ok((admin, options))
 }
 
 /// Files of authorities.

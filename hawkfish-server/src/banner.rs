@@ -73,7 +73,8 @@ impl Banner<'_> {
     }
 
     /// Scheme, host and port to reach the service at from this machine.
-    fn base(&self) -> String {
+    #[must_use]
+    pub fn base(&self) -> String {
         let scheme = if self.certificate.is_some() {
             "https"
         } else {
@@ -87,7 +88,9 @@ impl Banner<'_> {
         format!("{scheme}://{}", SocketAddr::new(ip, self.listen.port()))
     }
 
-    fn machines(&self) -> Vec<String> {
+    /// What runs the machines, in lines.
+    #[must_use]
+    pub fn machines(&self) -> Vec<String> {
         match self.machines {
             Machines::Simulated {
                 count,

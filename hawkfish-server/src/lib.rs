@@ -17,6 +17,7 @@ pub mod respond;
 pub mod serve;
 pub mod settings;
 pub mod ssdp;
+pub mod start;
 pub mod telling;
 pub mod tls;
 mod upload;
