@@ -29,8 +29,6 @@
 mod client;
 mod collection;
 mod error;
-mod expand;
-mod features;
 pub mod events;
 mod expand;
 mod features;
@@ -50,8 +48,6 @@ pub use self::{
     client::{Builder, Client, auth::SessionInfo, auth::basic as basic_authorization, open::Opened},
     collection::{Member, Members},
     error::{Answered, Error, Kind},
-    expand::Resources,
-    features::{Expands, Features},
     events::{Event, EventStream, Events},
     expand::Resources,
     features::{Expands, Features},
