@@ -13,9 +13,13 @@ pub(crate) fn of_error(body: &[u8]) -> Vec<Message> {
         .get("@Message.ExtendedInfo")
         .map(of_list)
         .unwrap_or_default();
-    if messages.is_empty() {
+    let own = one(error).filter(|message| !message.message.is_empty());
+    match (messages.as_mut_slice(), own) {
         // An error without extended information still has its code and text.
-        messages.extend(one(error).filter(|message| !message.message.is_empty()));
+        ([], own) => messages.extend(own),
+        // One message that only says which it is; what went wrong stands beside it.
+        ([single], Some(own)) if single.message.is_empty() => single.message = own.message,
+        _ => {}
     }
     messages
 }
@@ -95,6 +99,20 @@ mod tests {
     fn an_error_without_extended_information_is_its_own_message() {
         let messages = of_error(br#"{"error": {"code": "X.1.0.Y", "message": "It broke."}}"#);
         assert_eq!(summary(&messages).as_deref(), Some("It broke."));
+    }
+
+    #[test]
+    fn a_message_without_a_text_has_that_of_the_error() {
+        let messages = of_error(
+            br#"{"error": {"code": "Base.1.0.GeneralError", "message": "Feature Chassis not available",
+                "@Message.ExtendedInfo": [{"MessageId": "Base.1.0.GeneralError"}]}}"#,
+        );
+        assert_eq!(messages.len(), 1);
+        assert_eq!(messages[0].key(), "GeneralError");
+        assert_eq!(
+            summary(&messages).as_deref(),
+            Some("Feature Chassis not available")
+        );
     }
 
     #[test]
