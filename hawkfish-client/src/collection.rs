@@ -105,10 +105,15 @@ pub(crate) fn page(mut page: Value, uri: &str) -> Result<(Vec<Member>, Option<St
         .map(str::to_owned);
     let members = match page.get_mut("Members").map(Value::take) {
         Some(Value::Array(members)) => members,
-        // Some services say null where a collection is empty.
+        // Quirk `members_null`.
         _ => Vec::new(),
     };
-    let members: Result<_, Error> = members.into_iter().map(|member| of(member, uri)).collect();
+    let members: Result<_, Error> = members
+        .into_iter()
+        // Quirk `null_member`.
+        .filter(|member| !member.is_null())
+        .map(|member| of(member, uri))
+        .collect();
     Ok((members?, next))
 }
 

@@ -106,6 +106,12 @@ impl Error {
         self.unsent
     }
 
+    /// With what more there is to say.
+    pub(crate) fn but(mut self, more: impl fmt::Display) -> Self {
+        self.text = format!("{}; {more}", self.text);
+        self
+    }
+
     pub(crate) fn is_hopeless(&self) -> bool {
         self.hopeless
     }

@@ -17,6 +17,7 @@
 //! ```
 //!
 //! - [`Client`] reads, changes and calls; [`Fetched`] is what it read, with the [`Etag`] that guards a change.
+//! - [`typed`] has machines, accounts, logs and so on as types with verbs.
 //! - [`Outcome`] says whether a change is done or goes on as a [`Task`].
 //! - [`Members`] walks a collection over all its pages, [`Resources`] reads its members, [`Walk`] everything that links lead to.
 //! - [`Client::events`] is the stream of what happens, which lasts.
@@ -34,18 +35,20 @@ mod expand;
 mod features;
 mod limit;
 mod message;
+pub mod quirks;
 mod resource;
 mod retry;
 mod task;
 pub mod transport;
 mod update;
+pub mod typed;
 mod walk;
 mod wire;
 
 pub use hawkfish_redfish as redfish;
 
 pub use self::{
-    client::{Builder, Client, auth::SessionInfo, auth::basic as basic_authorization, open::Opened},
+    client::{Builder, Client, auth::SessionInfo, auth::basic as basic_authorization, open::Opened, upload::Upload},
     collection::{Member, Members},
     error::{Answered, Error, Kind},
     events::{Event, EventStream, Events},

@@ -3,9 +3,11 @@
 use hawkfish_redfish::message::{Message, Severity};
 use serde_json::Value;
 
+use crate::quirks;
+
 /// The messages of an error body; of a body without `error`, those at its top, where some services put them.
 pub(crate) fn of_error(body: &[u8]) -> Vec<Message> {
-    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+    let Ok(body) = quirks::json(body) else {
         return Vec::new();
     };
     let error = body.get("error").unwrap_or(&body);

@@ -46,7 +46,11 @@ pub struct Fetched<T> {
 
 /// The link at a JSON pointer: its `@odata.id`. `link(&root, "/Systems")`, `link(&system, "/Links/ManagedBy/0")`.
 pub fn link<'a>(resource: &'a Value, pointer: &str) -> Option<&'a str> {
-    resource.pointer(pointer)?.get("@odata.id")?.as_str()
+    match resource.pointer(pointer)? {
+        // Quirk `link_is_a_text`.
+        Value::String(uri) => uri.starts_with('/').then_some(uri),
+        found => found.get("@odata.id")?.as_str(),
+    }
 }
 
 /// Where an action is called. The action is named as in the schema, `ComputerSystem.Reset`; one of a vendor's is looked for in `Actions/Oem`, too.

@@ -86,13 +86,16 @@ impl Retry {
             Some(asked) => {
                 (asked <= self.most).then(|| asked + jittered(self.base.min(self.most)) / 2)
             }
-            None => {
-                let doubled = 2_u32
-                    .checked_pow(sent.saturating_sub(1))
-                    .and_then(|times| self.base.checked_mul(times));
-                Some(jittered(doubled.unwrap_or(self.most).min(self.most)))
-            }
+            None => Some(self.between(sent)),
         }
+    }
+
+    /// The wait between one time and the next where nobody says how long; `sent` is how often it was sent by now.
+    pub(crate) fn between(&self, sent: u32) -> Duration {
+        let doubled = 2_u32
+            .checked_pow(sent.saturating_sub(1))
+            .and_then(|times| self.base.checked_mul(times));
+        jittered(doubled.unwrap_or(self.most).min(self.most))
     }
 }
 
@@ -100,7 +103,10 @@ impl Retry {
 fn jittered(whole: Duration) -> Duration {
     // Each state has keys of its own; this is no secret, only not the same everywhere.
     let share = RandomState::new().hash_one(0_u8) >> 11;
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "53 bits are what a double holds"
+    )]
     let share = share as f64 / (1_u64 << 53) as f64;
     whole.mul_f64(0.5 + share / 2.0)
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::error::{Answered, Error, Kind};
 use crate::message;
+use crate::quirks::{self, Life};
 use crate::wire::Response;
 
 /// How long to wait where the service does not say.
@@ -28,10 +29,10 @@ pub enum Outcome {
 
 impl Outcome {
     pub(crate) fn of(client: &Client, response: Response) -> Result<Self, Error> {
-        if response.status != StatusCode::ACCEPTED {
-            return Ok(Self::Done(response));
-        }
-        Task::of(client, &response).map(Self::Started)
+        Ok(match Task::of(client, &response) {
+            Some(task) => Self::Started(task),
+            None => Self::Done(response),
+        })
     }
 
     /// The answer to the change, when it is done. Without `limit` it waits as long as it takes.
@@ -82,19 +83,21 @@ impl Task {
         }
     }
 
-    fn of(client: &Client, response: &Response) -> Result<Self, Error> {
-        let uri = response
-            .json()
-            .ok()
-            .and_then(|body| Some(body.get("@odata.id")?.as_str()?.to_owned()));
-        let monitor = response
-            .location()
-            .map(str::to_owned)
-            .or_else(|| uri.clone())
-            .ok_or_else(|| {
-                Error::protocol(format!("{}: 202 without a task monitor", response.uri))
-            })?;
-        Ok(Self {
+    /// The work that an answer speaks of; `None` where it is done with it.
+    fn of(client: &Client, response: &Response) -> Option<Self> {
+        let accepted = response.status == StatusCode::ACCEPTED;
+        let body = response.json().ok().filter(|_| accepted);
+        let monitor = quirks::monitor(
+            client.base(),
+            accepted,
+            &response.headers,
+            body.as_ref(),
+        )?;
+        let uri = body
+            .as_ref()
+            .filter(|body| quirks::is_task(body))
+            .and_then(|body| quirks::here(client.base(), body.get("@odata.id")?.as_str()?));
+        Some(Self {
             monitor,
             uri,
             client: client.clone(),
@@ -121,19 +124,19 @@ impl Task {
         };
         self.poll_after = poll_after(&response);
         let body = response.json().ok().filter(Value::is_object);
-        let state = body.as_ref().filter(|body| is_task(body)).map(State::of);
+        let state = body.as_ref().filter(|body| quirks::is_task(body)).map(quirks::life);
         let running = response.status == StatusCode::ACCEPTED;
         match state {
             _ if running => Ok(Progress::Running {
                 task: body,
                 poll_after: self.poll_after,
             }),
-            Some(State::Running) => Ok(Progress::Running {
+            Some(Life::Running) => Ok(Progress::Running {
                 task: body,
                 poll_after: self.poll_after,
             }),
-            Some(State::Failed(state)) => Err(failed(&response, &body.unwrap_or_default(), &state)),
-            Some(State::Completed) | None => Ok(Progress::Done(response)),
+            Some(Life::Failed(state)) => Err(failed(&response, &body.unwrap_or_default(), &state)),
+            Some(Life::Done) | None => Ok(Progress::Done(response)),
         }
     }
 
@@ -169,30 +172,6 @@ fn poll_after(response: &Response) -> Duration {
         .retry_after()
         .unwrap_or(POLL_AFTER)
         .min(POLL_AT_MOST)
-}
-
-fn is_task(body: &Value) -> bool {
-    body.get("@odata.type")
-        .and_then(Value::as_str)
-        .is_some_and(|name| name.starts_with("#Task."))
-}
-
-enum State {
-    Running,
-    Completed,
-    Failed(String),
-}
-
-impl State {
-    fn of(task: &Value) -> Self {
-        let text = |name| task.get(name).and_then(Value::as_str).unwrap_or_default();
-        match text("TaskState") {
-            "Completed" if text("TaskStatus") == "Critical" => Self::Failed("Completed".into()),
-            "Completed" => Self::Completed,
-            ended @ ("Exception" | "Killed" | "Cancelled") => Self::Failed(ended.to_owned()),
-            _ => Self::Running,
-        }
-    }
 }
 
 fn failed(response: &Response, task: &Value, state: &str) -> Error {

@@ -1,14 +1,15 @@
 //! A request as the caller means it, and the whole answer.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::quirks;
 use crate::resource::Etag;
 
 /// A request to the service of a [`crate::Client`].
@@ -115,7 +116,7 @@ impl Response {
     /// # Errors
     /// [`crate::Kind::Protocol`] when it is none.
     pub fn json(&self) -> Result<Value, Error> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        quirks::json(&self.body).map_err(|error| {
             Error::protocol(format!("{}: the answer is not JSON", self.uri)).caused_by(error)
         })
     }
@@ -127,11 +128,7 @@ impl Response {
 
     /// The header `ETag`; where there is none, `@odata.etag` of the body.
     pub fn etag(&self) -> Option<Etag> {
-        if let Some(tag) = self.header(ETAG) {
-            return Some(Etag::new(tag));
-        }
-        let body = self.json().ok()?;
-        Some(Etag::new(body.get("@odata.etag")?.as_str()?))
+        quirks::etag(&self.headers, &self.body)
     }
 
     /// The header `Location`.
@@ -141,15 +138,7 @@ impl Response {
 
     /// The header `Retry-After`, in seconds or as a date, as time from now.
     pub fn retry_after(&self) -> Option<Duration> {
-        let value = self.header(RETRY_AFTER)?.trim();
-        if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date = httpdate::parse_http_date(value).ok()?;
-        Some(
-            date.duration_since(SystemTime::now())
-                .unwrap_or(Duration::ZERO),
-        )
+        quirks::retry_after(&self.headers)
     }
 
     /// The answer itself, or the error that it is.

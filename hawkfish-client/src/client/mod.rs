@@ -5,6 +5,7 @@ mod builder;
 pub(crate) mod open;
 mod send;
 mod session;
+pub(crate) mod upload;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ use crate::collection::Members;
 use crate::error::{Error, Kind};
 use crate::features::Learnt;
 use crate::limit::Limit;
+use crate::quirks;
 use crate::resource::{Etag, Fetched, action_target};
 use crate::retry::Retry;
 use crate::task::Outcome;
@@ -75,12 +77,36 @@ impl Client {
     /// # Errors
     /// As [`Client::get_value`].
     pub async fn root(&self) -> Result<Fetched<Value>, Error> {
-        let root = fetched(
-            self.call(Request::get(SERVICE_ROOT).anonymous()).await?,
-            |response| response.json(),
-        )?;
+        match self.anonymous_root().await {
+            // Quirk `root_wants_login`.
+            Err(error) if error.kind == Kind::Unauthorized && self.has_credentials() => {
+                self.heard(read(self.fetch(SERVICE_ROOT).await?)?)
+            }
+            root => root,
+        }
+    }
+
+    async fn anonymous_root(&self) -> Result<Fetched<Value>, Error> {
+        let request = Request::get(SERVICE_ROOT).anonymous();
+        self.heard(read(self.call(request).await?)?)
+    }
+
+    fn heard(&self, root: Fetched<Value>) -> Result<Fetched<Value>, Error> {
         self.inner.learnt.hear(&root.value);
         Ok(root)
+    }
+
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.inner.retry
+    }
+
+    pub(crate) fn is_unguarded(&self) -> bool {
+        self.inner.unguarded
+    }
+
+    /// Scheme, host and port of the service, with the path that it was named by.
+    pub(crate) fn base(&self) -> &Url {
+        &self.inner.base
     }
 
     /// Reads a resource as its type.
@@ -88,10 +114,18 @@ impl Client {
     /// # Errors
     /// The kind of the answer; [`Kind::Protocol`] when the resource does not fit the type.
     pub async fn get<T: DeserializeOwned>(&self, uri: &str) -> Result<Fetched<T>, Error> {
-        fetched(self.fetch(uri).await?, |response| {
-            serde_json::from_slice(&response.body).map_err(|error| {
-                Error::protocol(format!("{}: not what was expected", response.uri)).caused_by(error)
-            })
+        let response = self.fetch(uri).await?;
+        // Read as a type whose properties may all be absent, the report of a failure would be a resource without any.
+        if memchr::memmem::find(&response.body, b"@odata.id").is_none() {
+            resource(&response)?;
+        }
+        let value = quirks::typed(&response.body).map_err(|error| {
+            Error::protocol(format!("{}: not what was expected", response.uri)).caused_by(error)
+        })?;
+        Ok(Fetched {
+            value,
+            etag: response.etag(),
+            uri: response.uri,
         })
     }
 
@@ -100,7 +134,7 @@ impl Client {
     /// # Errors
     /// The kind of the answer; [`Kind::NotFound`] when the resource has no such part.
     pub async fn get_value(&self, uri: &str) -> Result<Fetched<Value>, Error> {
-        let mut found = fetched(self.fetch(uri).await?, Response::json)?;
+        let mut found = read(self.fetch(uri).await?)?;
         if let Some((_, pointer)) = uri.split_once('#')
             && !pointer.is_empty()
         {
@@ -129,10 +163,8 @@ impl Client {
         etag: Option<&Etag>,
         body: &impl Serialize,
     ) -> Result<Outcome, Error> {
-        let request = Request::new(Method::PATCH, uri)
-            .if_match(etag)?
-            .json(body)?;
-        self.change(request).await
+        let request = Request::new(Method::PATCH, uri).json(body)?;
+        self.guarded(request, etag).await
     }
 
     /// Creates a member of a collection, or calls an action whose target is known.
@@ -169,8 +201,7 @@ impl Client {
     /// # Errors
     /// The kind of the answer.
     pub async fn delete(&self, uri: &str, etag: Option<&Etag>) -> Result<Outcome, Error> {
-        self.change(Request::new(Method::DELETE, uri).if_match(etag)?)
-            .await
+        self.guarded(Request::new(Method::DELETE, uri), etag).await
     }
 
     /// What is known of the service until now.
@@ -182,18 +213,31 @@ impl Client {
         self.call(Request::get(uri)).await
     }
 
-    async fn change(&self, request: Request) -> Result<Outcome, Error> {
+    /// Sends a request that changes something, with whatever headers it has.
+    ///
+    /// # Errors
+    /// The kind of the answer.
+    pub async fn change(&self, request: Request) -> Result<Outcome, Error> {
         Outcome::of(self, self.call(request).await?)
     }
 }
 
-fn fetched<T>(
-    response: Response,
-    read: impl FnOnce(&Response) -> Result<T, Error>,
-) -> Result<Fetched<T>, Error> {
+/// A resource that was read, with the tag that it has.
+fn read(response: Response) -> Result<Fetched<Value>, Error> {
+    let value = resource(&response)?;
     Ok(Fetched {
-        value: read(&response)?,
-        etag: response.etag(),
+        etag: quirks::forms(&response.headers, &value).into_iter().next(),
+        value,
         uri: response.uri,
     })
+}
+
+/// The body of an answer that should be a resource.
+pub(crate) fn resource(response: &Response) -> Result<Value, Error> {
+    let value = response.json()?;
+    // Quirk `error_as_success`.
+    if quirks::only_an_error(&value) {
+        return Err(Error::of_response(&Method::GET, response));
+    }
+    Ok(value)
 }

@@ -1,12 +1,17 @@
 //! A request on its way: where it may go, as whom, and what comes back.
 
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, StatusCode};
+use tracing::Instrument as _;
 use url::Url;
 
 use super::{Client, X_AUTH_TOKEN};
 use crate::error::{Error, Kind};
+use crate::quirks;
 use crate::wire::{Request, Response};
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
@@ -21,21 +26,24 @@ impl Client {
         let mut url = self.resolve(&request.uri)?;
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send_to(&request, &url).await?;
-            let follow = match response.status.as_u16() {
-                301..=303 => matches!(request.method, Method::GET | Method::HEAD),
-                307 | 308 => true,
-                _ => false,
-            };
+            let status = response.status.as_u16();
+            if request.stay || !matches!(status, 301..=303 | 307 | 308) {
+                return Ok(response);
+            }
             let Some(location) = response.headers.get(LOCATION) else {
                 return Ok(response);
             };
-            if !follow || request.stay {
-                return Ok(response);
-            }
             let location = String::from_utf8_lossy(location.as_bytes());
             let next = url.join(&location).map_err(|error| {
                 Error::protocol(format!("{}: redirected to no URI", request.uri)).caused_by(error)
             })?;
+            let follow = matches!(request.method, Method::GET | Method::HEAD)
+                || matches!(status, 307 | 308)
+                // Quirk `redirect_to_slash`; 303 would say that it was acted upon.
+                || (status != 303 && quirks::only_a_slash(&url, &next));
+            if !follow {
+                return Ok(response);
+            }
             self.same_origin(&next)?;
             url = next;
         }
@@ -79,15 +87,35 @@ impl Client {
         url: &Url,
         authorization: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Response, Error> {
-        let mut sent = 0;
-        loop {
-            let came = self.transmit(request, url, authorization).await;
-            sent += 1;
-            let Some(pause) = self.inner.retry.pause(sent, request, &came) else {
-                return came;
-            };
-            tokio::time::sleep(pause).await;
-        }
+        // Neither query nor headers nor bodies: secrets stand in those.
+        let span = tracing::debug_span!(
+            "redfish request",
+            number = self.inner.sent.fetch_add(1, Ordering::Relaxed),
+            service = %self.inner.base.authority(),
+            method = %request.method,
+            path = url.path(),
+        );
+        let sending = async {
+            let mut sent = 0;
+            loop {
+                let began = Instant::now();
+                let came = self.transmit(request, url, authorization).await;
+                sent += 1;
+                let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                match &came {
+                    Ok(answer) => {
+                        tracing::debug!(status = answer.status.as_u16(), millis, "answered");
+                    }
+                    Err(error) => tracing::debug!(%error, millis, "not answered"),
+                }
+                let Some(pause) = self.inner.retry.pause(sent, request, &came) else {
+                    return came;
+                };
+                tracing::info!(sent, pause = ?pause, "sending the request again after a pause");
+                tokio::time::sleep(pause).await;
+            }
+        };
+        sending.instrument(span).await
     }
 
     async fn transmit(
@@ -98,7 +126,8 @@ impl Client {
     ) -> Result<Response, Error> {
         let sent = prepare(request, url, authorization)?;
         let _place = self.inner.limit.place().await;
-        let (parts, body) = self.inner.transport.send(sent).await?.into_parts();
+        let (mut parts, body) = self.inner.transport.send(sent).await?.into_parts();
+        let body = quirks::unpacked(&mut parts.headers, body);
         Ok(Response {
             uri: url.path().to_owned(),
             status: parts.status,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::auth::{Credentials, Session, SessionInfo, basic};
 use super::send::prepare;
 use super::{Client, Inner, X_AUTH_TOKEN};
 use crate::error::{Error, Kind};
+use crate::quirks;
 use crate::resource::link;
 use crate::wire::Request;
 
@@ -78,6 +79,11 @@ impl Client {
         }
     }
 
+    /// Whether there is a way to say who asks.
+    pub(super) fn has_credentials(&self) -> bool {
+        !matches!(self.inner.credentials, Credentials::None) || self.inner.token().is_some()
+    }
+
     pub(super) async fn authorization(&self) -> Result<Option<(HeaderName, HeaderValue)>, Error> {
         if let Some(token) = self.inner.token() {
             return Ok(Some((X_AUTH_TOKEN, token)));
@@ -113,9 +119,14 @@ impl Client {
 
     async fn open_session(&self, user: &str, password: &str) -> Result<Session, Error> {
         // Boxed: a log-in sends requests, and each of those may look for a log-in.
-        let root = Box::pin(self.root()).await?;
-        let sessions = link(&root.value, "/Links/Sessions")
-            .ok_or_else(|| Error::protocol("the service root has no Links/Sessions"))?;
+        let root = match Box::pin(self.anonymous_root()).await {
+            Ok(root) => root.value,
+            // Quirk `root_wants_login`.
+            Err(error) if error.kind == Kind::Unauthorized => Value::Null,
+            Err(error) => return Err(error),
+        };
+        // Quirk `root_without_sessions`.
+        let sessions = link(&root, "/Links/Sessions").unwrap_or(quirks::SESSIONS);
         let request = Request::new(Method::POST, sessions)
             .anonymous()
             .json(&json!({"UserName": user, "Password": password}))?;
@@ -126,19 +137,14 @@ impl Client {
             .cloned()
             .ok_or_else(|| Error::protocol("the new session has no X-Auth-Token"))?;
         token.set_sensitive(true);
+        // Quirk `location_missing`.
         let body_uri = || {
-            response
-                .json()
-                .ok()
-                .and_then(|body| Some(body.get("@odata.id")?.as_str()?.to_owned()))
+            quirks::here(
+                self.base(),
+                response.json().ok()?.get("@odata.id")?.as_str()?,
+            )
         };
-        // Behind a gateway a Location may name an address inside; then the body says where the session stands.
-        let uri = response
-            .location()
-            .map(str::to_owned)
-            .filter(|uri| self.resolve(uri).is_ok())
-            .or_else(body_uri)
-            .filter(|uri| self.resolve(uri).is_ok());
+        let uri = quirks::location(self.base(), &response.headers).or_else(body_uri);
         Ok(Session {
             token,
             uri,
