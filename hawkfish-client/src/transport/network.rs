@@ -1,13 +1,15 @@
 //! Over the network: HTTP/1.1 or 2, TLS by rustls.
 
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use url::Host;
 
-use super::{Chunks, MAX_BODY, Transport};
+use super::{Chunks, MAX_BODY, Outgoing, Transport};
 use crate::error::{Error, Kind};
 
 /// Whom to believe that they are the service.
@@ -59,20 +61,23 @@ impl Network {
             builder = builder
                 .use_preconfigured_tls(super::pinned::config(&trust.fingerprints).map_err(wrong)?);
         }
-        // What runs on this machine is not behind a proxy.
-        let local = match base.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if local {
+        if local(base) {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| {
             Error::new(Kind::Refused, "the network client cannot be set up").caused_by(error)
         })?;
         Ok(Self { http, timeout })
+    }
+}
+
+/// What runs on this machine is not behind a proxy.
+pub(super) fn local(base: &url::Url) -> bool {
+    match base.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -85,20 +90,8 @@ impl Transport for Network {
             let what = what(&request);
             let failed = |error| failed(&what, error);
             let request = reqwest::Request::try_from(request).map_err(failed)?;
-            let mut response = self.http.execute(request).await.map_err(failed)?;
-            let mut body = BytesMut::new();
-            while let Some(chunk) = response.chunk().await.map_err(failed)? {
-                if body.len() + chunk.len() > MAX_BODY {
-                    return Err(Error::protocol(format!(
-                        "{what}: the answer is longer than {MAX_BODY} bytes"
-                    )));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            let mut answer = http::Response::new(body.freeze());
-            *answer.status_mut() = response.status();
-            *answer.headers_mut() = std::mem::take(response.headers_mut());
-            Ok(answer)
+            let response = self.http.execute(request).await.map_err(failed)?;
+            whole(&what, response).await
         })
     }
 
@@ -127,9 +120,66 @@ impl Transport for Network {
             Ok(answer)
         })
     }
+
+    fn upload(
+        &self,
+        request: http::Request<Outgoing>,
+    ) -> BoxFuture<'_, Result<http::Response<Bytes>, Error>> {
+        Box::pin(async move {
+            let what = what(&request);
+            let taken = Arc::new(Mutex::new(Instant::now()));
+            let seen = taken.clone();
+            let (parts, body) = request.into_parts();
+            // A piece is asked for when there is room for it: the service takes what went before.
+            let pieces = body.chunks.inspect(move |_| {
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            });
+            let body = reqwest::Body::wrap_stream(pieces);
+            let request = http::Request::from_parts(parts, body);
+            let mut request =
+                reqwest::Request::try_from(request).map_err(|error| failed(&what, error))?;
+            *request.timeout_mut() = Some(FOR_EVER);
+            let mut answer = pin!(async {
+                let response = self.http.execute(request).await;
+                whole(&what, response.map_err(|error| failed(&what, error))?).await
+            });
+            loop {
+                let last = *taken.lock().unwrap_or_else(PoisonError::into_inner);
+                let late = last + self.timeout;
+                tokio::select! {
+                    answer = &mut answer => return answer,
+                    () = tokio::time::sleep_until(late.into()) => {}
+                }
+                if *taken.lock().unwrap_or_else(PoisonError::into_inner) == last {
+                    let why = format!("{what}: no answer in time");
+                    return Err(Error::new(Kind::Transport, why));
+                }
+            }
+        })
+    }
 }
 
-fn what(request: &http::Request<Bytes>) -> String {
+/// The whole answer, up to the bound.
+async fn whole(
+    what: &str,
+    mut response: reqwest::Response,
+) -> Result<http::Response<Bytes>, Error> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(what, error))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Error::protocol(format!(
+                "{what}: the answer is longer than {MAX_BODY} bytes"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut answer = http::Response::new(body.freeze());
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = std::mem::take(response.headers_mut());
+    Ok(answer)
+}
+
+fn what<B>(request: &http::Request<B>) -> String {
     format!("{} {}", request.method(), request.uri().path())
 }
 
