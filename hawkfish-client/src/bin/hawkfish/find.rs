@@ -10,6 +10,35 @@ pub(crate) fn linked<'a>(resource: &'a Value, pointer: &str, what: &str) -> Resu
     link(resource, pointer).ok_or_else(|| Failure::NotFound(format!("the service has no {what}")))
 }
 
+/// A service that the root leads to.
+pub(crate) async fn service(client: &Client, pointer: &str, what: &str) -> Result<Fetched<Value>> {
+    let root = client.root().await?.value;
+    Ok(client.get_value(linked(&root, pointer, what)?).await?)
+}
+
+/// What stands at a pointer.
+pub(crate) fn there<'a>(resource: &'a Value, pointer: &str, what: &str) -> Result<&'a Value> {
+    resource
+        .pointer(pointer)
+        .ok_or_else(|| Failure::NotFound(format!("the service has no {what}")))
+}
+
+/// The text that stands at a pointer.
+pub(crate) fn text<'a>(resource: &'a Value, pointer: &str) -> Option<&'a str> {
+    resource.pointer(pointer).and_then(Value::as_str)
+}
+
+/// The last part of a URI, by which people call what stands there.
+pub(crate) fn id(uri: &str) -> &str {
+    let path = uri.trim_end_matches('/');
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// What was read, without where and when.
+pub(crate) fn values(fetched: Vec<Fetched<Value>>) -> Vec<Value> {
+    fetched.into_iter().map(|fetched| fetched.value).collect()
+}
+
 /// All members of a collection, in its order.
 pub(crate) async fn all(client: &Client, collection: &str) -> Result<Vec<Fetched<Value>>> {
     Ok(client.resources(collection).await?)

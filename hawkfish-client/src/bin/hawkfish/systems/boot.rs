@@ -1,9 +1,10 @@
-//! `systems boot`: what a machine boots from.
+//! `systems boot`: what a machine boots from; `systems boot-options`: what it could.
 
 use clap::{ArgGroup, Args};
-use hawkfish_client::Client;
+use hawkfish_client::{Client, Fetched};
 use serde_json::{Map, Value, json};
 
+use super::parts;
 use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::{Column, Output};
@@ -29,6 +30,23 @@ pub(crate) struct Arguments {
     /// UEFI or Legacy.
     #[arg(long)]
     mode: Option<String>,
+    /// The boot option or the UEFI device path that the target UefiBootNext or UefiTarget means.
+    #[arg(long, value_name = "PATH", requires = "target")]
+    uefi_target: Option<String>,
+    /// Where the target UefiHttp finds what it boots; empty, and the network says.
+    #[arg(long, value_name = "URI")]
+    http_uri: Option<String>,
+    /// The order in which boot options are tried, as they are named in boot-options, with commas between.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "OPTION,…",
+        conflicts_with = "first"
+    )]
+    order: Vec<String>,
+    /// The boot option that is tried first; the others stay as they are.
+    #[arg(long, value_name = "OPTION")]
+    first: Option<String>,
     #[command(flatten)]
     waiting: Waiting,
 }
@@ -40,13 +58,20 @@ const ROWS: &[Column] = &[
         "Targets",
         &["/Boot/BootSourceOverrideTarget@Redfish.AllowableValues"],
     ),
+    ("UEFI target", &["/Boot/UefiTargetBootSourceOverride"]),
+    ("HTTP boot", &["/Boot/HttpBootUri"]),
     ("Mode", &["/Boot/BootSourceOverrideMode"]),
+    ("Boot next", &["/Boot/BootNext"]),
     ("Boot order", &["/Boot/BootOrder"]),
 ];
 
 pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments) -> Result<()> {
     let system = find::system(client, &arguments.id).await?;
-    let change = change(arguments, &system.value)?;
+    let mut change = change(arguments, &system.value)?;
+    let order = order(client, arguments, &system.value).await?;
+    if let Some(order) = &order {
+        change.insert("BootOrder".into(), order.as_slice().into());
+    }
     if change.is_empty() {
         return output.one(ROWS, &system.value);
     }
@@ -54,12 +79,21 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
     let outcome = client
         .patch(&system.uri, system.etag.as_ref(), &json!({"Boot": change}))
         .await?;
-    let sentence = match arguments.target.as_deref() {
-        Some(target) if arguments.continuous => format!("{}: boots from {target}", arguments.id),
-        Some(target) => format!("{}: boots from {target} once", arguments.id),
-        None if arguments.disable => format!("{}: boots as it is set up", arguments.id),
-        None => format!("{}: boot mode set", arguments.id),
-    };
+    let mut said = Vec::new();
+    match arguments.target.as_deref() {
+        Some(target) if arguments.continuous => said.push(format!("boots from {target}")),
+        Some(target) => said.push(format!("boots from {target} once")),
+        None if arguments.disable => said.push("boots as it is set up".to_owned()),
+        None if arguments.mode.is_some() => said.push("boot mode set".to_owned()),
+        None => {}
+    }
+    if let Some(order) = order {
+        said.push(format!("tries {}", order.join(", ")));
+    }
+    if said.is_empty() {
+        said.push("HTTP boot set".to_owned());
+    }
+    let sentence = format!("{}: {}", arguments.id, said.join("; "));
     arguments.waiting.conclude(output, outcome, &sentence).await
 }
 
@@ -90,23 +124,181 @@ fn change(arguments: &Arguments, system: &Value) -> Result<Map<String, Value>> {
         };
         change.insert("BootSourceOverrideMode".into(), mode.into());
     }
+    if let Some(path) = &arguments.uefi_target {
+        let next = arguments
+            .target
+            .as_ref()
+            .is_some_and(|target| target.eq_ignore_ascii_case("UefiBootNext"));
+        let property = if next {
+            "BootNext"
+        } else {
+            "UefiTargetBootSourceOverride"
+        };
+        change.insert(property.into(), path.as_str().into());
+    }
+    if let Some(uri) = &arguments.http_uri {
+        let uri = (!uri.is_empty()).then_some(uri.as_str());
+        change.insert("HttpBootUri".into(), uri.into());
+    }
     Ok(change)
+}
+
+/// The boot order that is asked for, in the references of the service.
+async fn order(
+    client: &Client,
+    arguments: &Arguments,
+    system: &Value,
+) -> Result<Option<Vec<String>>> {
+    if arguments.order.is_empty() && arguments.first.is_none() {
+        return Ok(None);
+    }
+    if system.pointer("/Boot/BootOrder").is_none() {
+        return Err(parts::none("boot order of this machine"));
+    }
+    let now = parts::texts(system, "/Boot/BootOrder");
+    let mut known = parts::texts(system, "/Boot/BootOrder@Redfish.AllowableValues");
+    if known.is_empty() {
+        known.clone_from(&now);
+    }
+    let options = parts::at(client, system, "/Boot/BootOptions").await?;
+    let options = options.unwrap_or_default();
+    let wanted = arguments.order.iter().chain(&arguments.first);
+    let mut order: Vec<String> = wanted
+        .map(|wanted| reference(&known, &options, wanted))
+        .collect::<Result<_>>()?;
+    let mut twice = order.clone();
+    twice.sort_unstable();
+    if let Some(twice) = twice.windows(2).find(|two| two[0] == two[1]) {
+        return Err(Failure::Usage(format!("{} is named twice", twice[0])));
+    }
+    if arguments.first.is_some() {
+        let first = order.clone();
+        order.extend(now.into_iter().filter(|one| !first.contains(one)));
+    }
+    Ok(Some(order))
+}
+
+/// The reference of a boot option, which may be called by its reference, its name or its alias.
+fn reference(known: &[String], options: &[Fetched<Value>], wanted: &str) -> Result<String> {
+    let same = |name: &str| name.eq_ignore_ascii_case(wanted);
+    if let Some(found) = known.iter().find(|known| same(known)) {
+        return Ok(found.clone());
+    }
+    let called = options.iter().filter(|option| {
+        ["/BootOptionReference", "/Id", "/DisplayName", "/Alias"]
+            .iter()
+            .any(|place| parts::text(&option.value, place).is_some_and(same))
+    });
+    let found: Vec<&str> = called
+        .filter_map(|option| parts::text(&option.value, "/BootOptionReference"))
+        .collect();
+    match found[..] {
+        [one] => Ok(one.to_owned()),
+        [] => Err(Failure::Usage(format!(
+            "the machine has no boot option {wanted}, but {}",
+            known.join(", ")
+        ))),
+        _ => Err(Failure::Usage(format!(
+            "{wanted} may be {}; say which",
+            found.join(" or ")
+        ))),
+    }
 }
 
 /// The value as the machine writes it, whatever its case here.
 fn as_written(system: &Value, allowed: &str, wanted: &str) -> Result<String> {
-    let Some(Value::Array(allowed)) = system.pointer(allowed) else {
+    let allowed = parts::texts(system, allowed);
+    if allowed.is_empty() {
         return Ok(wanted.to_owned());
-    };
-    let mut allowed = allowed.iter().filter_map(Value::as_str);
-    let all: Vec<&str> = allowed.by_ref().collect();
-    all.iter()
-        .find(|value| value.eq_ignore_ascii_case(wanted))
-        .map(|value| (*value).to_owned())
-        .ok_or_else(|| {
-            Failure::Usage(format!(
-                "the machine does not boot from {wanted}; it boots from {}",
-                all.join(", ")
-            ))
-        })
+    }
+    let found = allowed
+        .iter()
+        .find(|value| value.eq_ignore_ascii_case(wanted));
+    found.cloned().ok_or_else(|| {
+        Failure::Usage(format!(
+            "the machine does not boot from {wanted}; it boots from {}",
+            allowed.join(", ")
+        ))
+    })
+}
+
+/// `systems boot-options`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Id, name or UUID of the machine.
+    id: String,
+    /// A boot option to use.
+    #[arg(long, value_name = "OPTION")]
+    enable: Vec<String>,
+    /// A boot option to pass over.
+    #[arg(long, value_name = "OPTION")]
+    disable: Vec<String>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+const COLUMNS: &[Column] = &[
+    ("PLACE", &["/·Place"]),
+    ("OPTION", &["/BootOptionReference", "/Id"]),
+    ("ENABLED", &["/BootOptionEnabled"]),
+    ("ALIAS", &["/Alias"]),
+    ("NAME", &["/DisplayName", "/Name"]),
+    ("DEVICE", &["/UefiDevicePath"]),
+];
+
+pub(crate) async fn options(client: &Client, output: &Output, arguments: &Options) -> Result<()> {
+    let system = find::system(client, &arguments.id).await?.value;
+    let options = parts::need(
+        client,
+        &system,
+        "/Boot/BootOptions",
+        "boot options of this machine",
+    )
+    .await?;
+    let wanted = arguments.enable.iter().map(|option| (option, true));
+    let wanted = wanted.chain(arguments.disable.iter().map(|option| (option, false)));
+    let known: Vec<String> = options
+        .iter()
+        .filter_map(|option| parts::text(&option.value, "/BootOptionReference"))
+        .map(str::to_owned)
+        .collect();
+    // What is wrong with one of them is known before the first is changed.
+    let mut changes = Vec::new();
+    for (wanted, on) in wanted {
+        let reference = reference(&known, &options, wanted)?;
+        let option = options
+            .iter()
+            .find(|option| parts::text(&option.value, "/BootOptionReference") == Some(&reference))
+            .ok_or_else(|| parts::none("such boot option"))?;
+        changes.push((reference, option, on));
+    }
+    if changes.is_empty() {
+        let order = parts::texts(&system, "/Boot/BootOrder");
+        let place = |option: &Value| {
+            let reference = parts::text(option, "/BootOptionReference")?;
+            order.iter().position(|one| one == reference)
+        };
+        let mut options: Vec<Value> = options.into_iter().map(|option| option.value).collect();
+        options.sort_by_key(|option| place(option).unwrap_or(usize::MAX));
+        return parts::list(output, COLUMNS, options, |option| {
+            let place = place(option).map(|place| place + 1);
+            parts::with(option, [("·Place", place.into())])
+        });
+    }
+    for (reference, option, on) in changes {
+        let outcome = client
+            .patch(
+                &option.uri,
+                option.etag.as_ref(),
+                &json!({"BootOptionEnabled": on}),
+            )
+            .await?;
+        let use_of = if on { "is used" } else { "is passed over" };
+        let sentence = format!("{}: {reference} {use_of}", arguments.id);
+        arguments
+            .waiting
+            .conclude(output, outcome, &sentence)
+            .await?;
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use hawkfish_client::{Client, Fetched, link};
 use serde_json::{Map, Value, json};
 
+use super::{certificates, parts};
 use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::{Column, Output};
@@ -20,6 +21,25 @@ pub(crate) enum Command {
     Insert(Insert),
     /// Takes the image out.
     Eject(Eject),
+    /// Whether the certificate of the server of images is looked at.
+    Set(Set),
+    /// The authorities that servers of images are trusted by.
+    #[command(subcommand)]
+    Certificates(certificates::Command),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// Id, name or UUID of the machine.
+    id: String,
+    /// The drive; all of them without it.
+    #[arg(long)]
+    slot: Option<String>,
+    /// Whether an image comes only from a server whose certificate is trusted.
+    #[arg(long, value_name = "on|off", value_parser = ["on", "off"], required = true)]
+    verify: String,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +152,41 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> 
                 .await?;
             let sentence = format!("{}: {} is empty", eject.id, id(slot));
             eject.waiting.conclude(output, outcome, &sentence).await
+        }
+        Command::Set(set) => {
+            let slots = slots(client, &set.id).await?;
+            let chosen: Vec<&Fetched<Value>> = match &set.slot {
+                Some(name) => vec![named(&slots, name)?],
+                None => slots.iter().collect(),
+            };
+            let without = |slot: &&Fetched<Value>| slot.value.get("VerifyCertificate").is_none();
+            if chosen.iter().any(without) {
+                return Err(parts::none("way to look at certificates of image servers"));
+            }
+            let change = json!({"VerifyCertificate": set.verify == "on"});
+            for slot in chosen {
+                let outcome = client.patch(&slot.uri, slot.etag.as_ref(), &change).await?;
+                let sentence = format!("{}: {} verifies: {}", set.id, id(slot), set.verify);
+                set.waiting.conclude(output, outcome, &sentence).await?;
+            }
+            Ok(())
+        }
+        Command::Certificates(command) => {
+            let of = command.of();
+            let slots = slots(client, &of.id).await?;
+            let slot = match (&of.slot, &slots[..]) {
+                (Some(name), _) => named(&slots, name)?,
+                (None, [one]) => one,
+                (None, several) => {
+                    let all: Vec<&str> = several.iter().map(id).collect();
+                    return Err(Failure::Usage(format!(
+                        "which drive? Say --slot {}",
+                        all.join(" or ")
+                    )));
+                }
+            };
+            let what = "certificates of this drive";
+            certificates::run(client, output, command, &slot.value, "/Certificates", what).await
         }
     }
 }
