@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 use url::Url;
 
+use crate::error::{Error, Kind};
 use crate::resource::Etag;
 use crate::transport::MAX_BODY;
 
@@ -196,6 +197,11 @@ pub const QUIRKS: &[Quirk] = &[
         "AMI before its first restart",
     ),
     quirk(
+        "no_sessions",
+        "There are no sessions, neither listed nor where the schema has them. User and password go with each request.",
+        "sushy-tools",
+    ),
+    quirk(
         "session_gone_at_logout",
         "DELETE of one's own session is answered with 401 or 404 though it ends it, or it had ended. It is closed.",
         "several",
@@ -266,6 +272,15 @@ const fn quirk(name: &'static str, about: &'static str, seen: &'static str) -> Q
 
 /// Where sessions are, by the schema of `Session`.
 pub(crate) const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
+
+/// Whether a service that does not list sessions has refused one since it has none. It may say 401 to whoever brings no password, before it looks for anything.
+pub(crate) fn no_sessions(listed: Option<&str>, refused: &Error) -> bool {
+    let none = matches!(
+        refused.kind,
+        Kind::Unauthorized | Kind::NotFound | Kind::Unsupported
+    );
+    listed.is_none() && none
+}
 
 // ---- Bodies
 

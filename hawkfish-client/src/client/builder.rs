@@ -1,6 +1,6 @@
 //! What a client is set up with.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -170,6 +170,7 @@ impl Builder {
                 credentials: self.credentials,
                 session: Mutex::new(session),
                 login: tokio::sync::Mutex::new(()),
+                sessionless: AtomicBool::new(false),
                 retry: self.retry,
                 limit: Limit::new(self.at_most),
                 unguarded: self.unguarded,

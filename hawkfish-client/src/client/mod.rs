@@ -7,7 +7,7 @@ mod send;
 mod session;
 pub(crate) mod upload;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use http::Method;
@@ -54,6 +54,8 @@ pub(crate) struct Inner {
     session: Mutex<Option<Session>>,
     // Held over a log-in, so that many requests at once open one session and not many.
     login: tokio::sync::Mutex<()>,
+    // There are none, as it turned out.
+    sessionless: AtomicBool,
     retry: Retry,
     limit: Limit,
     unguarded: bool,

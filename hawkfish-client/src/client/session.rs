@@ -1,5 +1,6 @@
 //! Logging in when first needed, renewing what the service has ended, logging out.
 
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -94,12 +95,19 @@ impl Client {
                 Ok(Some((AUTHORIZATION, basic(user, password))))
             }
             Credentials::Session { user, password } => {
+                let by_password = || Ok(Some((AUTHORIZATION, basic(user, password))));
                 let _one = self.inner.login.lock().await;
                 // Another request may have opened it while this one waited.
                 if let Some(token) = self.inner.token() {
                     return Ok(Some((X_AUTH_TOKEN, token)));
                 }
-                let session = self.open_session(user, password).await?;
+                if self.inner.sessionless.load(Ordering::Relaxed) {
+                    return by_password();
+                }
+                let Some(session) = self.open_session(user, password).await? else {
+                    self.inner.sessionless.store(true, Ordering::Relaxed);
+                    return by_password();
+                };
                 let token = session.token.clone();
                 *self.inner.held() = Some(session);
                 Ok(Some((X_AUTH_TOKEN, token)))
@@ -117,7 +125,8 @@ impl Client {
         true
     }
 
-    async fn open_session(&self, user: &str, password: &str) -> Result<Session, Error> {
+    /// A new session; `None` where the service has no sessions at all.
+    async fn open_session(&self, user: &str, password: &str) -> Result<Option<Session>, Error> {
         // Boxed: a log-in sends requests, and each of those may look for a log-in.
         let root = match Box::pin(self.anonymous_root()).await {
             Ok(root) => root.value,
@@ -125,12 +134,18 @@ impl Client {
             Err(error) if error.kind == Kind::Unauthorized => Value::Null,
             Err(error) => return Err(error),
         };
+        let listed = link(&root, "/Links/Sessions");
         // Quirk `root_without_sessions`.
-        let sessions = link(&root, "/Links/Sessions").unwrap_or(quirks::SESSIONS);
+        let sessions = listed.unwrap_or(quirks::SESSIONS);
         let request = Request::new(Method::POST, sessions)
             .anonymous()
             .json(&json!({"UserName": user, "Password": password}))?;
-        let response = Box::pin(self.call(request)).await?;
+        let response = match Box::pin(self.call(request)).await {
+            Err(error) if !root.is_null() && quirks::no_sessions(listed, &error) => {
+                return Ok(None);
+            }
+            answer => answer?,
+        };
         let mut token = response
             .headers
             .get(X_AUTH_TOKEN)
@@ -145,11 +160,11 @@ impl Client {
             )
         };
         let uri = quirks::location(self.base(), &response.headers).or_else(body_uri);
-        Ok(Session {
+        Ok(Some(Session {
             token,
             uri,
             given: false,
-        })
+        }))
     }
 }
 

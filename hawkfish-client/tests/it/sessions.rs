@@ -98,3 +98,48 @@ async fn neither_password_nor_token_shows_when_a_client_is_printed() {
         );
     }
 }
+
+/// Quirk `no_sessions`, as sushy-tools has it.
+#[tokio::test]
+async fn where_there_are_no_sessions_user_and_password_go_with_each_request() {
+    use wiremock::matchers::{basic_auth, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    let service = MockServer::start().await;
+    let root = serde_json::json!({"@odata.id": "/redfish/v1/", "Systems": {"@odata.id": SYSTEM}});
+    Mock::given(path("/redfish/v1/"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(root))
+        .mount(&service)
+        .await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(401))
+        .expect(2)
+        .mount(&service)
+        .await;
+    Mock::given(path(SYSTEM))
+        .and(basic_auth(USER, PASSWORD))
+        .respond_with(ResponseTemplate::new(200).set_body_json(serde_json::json!({"Id": "7"})))
+        .expect(2)
+        .mount(&service)
+        .await;
+    Mock::given(path(SYSTEM))
+        .respond_with(ResponseTemplate::new(401))
+        .mount(&service)
+        .await;
+    let client = hawkfish_client::Client::builder(service.uri())
+        .session(USER, PASSWORD)
+        .build()
+        .unwrap();
+    client.login().await.unwrap();
+    assert_eq!(client.session(), None);
+    client.get_value(SYSTEM).await.unwrap();
+    client.get_value(SYSTEM).await.unwrap();
+    client.logout().await.unwrap();
+    let wrong = hawkfish_client::Client::builder(service.uri())
+        .session(USER, "another")
+        .build()
+        .unwrap();
+    // Nobody is let in for lack of sessions.
+    let refused = wrong.get_value(SYSTEM).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Unauthorized);
+}
