@@ -43,6 +43,8 @@ pub mod transport;
 mod update;
 pub mod typed;
 mod walk;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 mod wire;
 
 pub use hawkfish_redfish as redfish;
@@ -64,3 +66,8 @@ pub use self::{
 
 /// Where every service begins (DSP0266, "Service root request").
 pub const SERVICE_ROOT: &str = "/redfish/v1/";
+
+/// What the guide shows, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/client.md")]
+pub struct Guide;
