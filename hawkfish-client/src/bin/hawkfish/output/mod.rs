@@ -13,10 +13,12 @@ mod progress;
 mod table;
 mod watch;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum};
+use serde::Deserialize;
 use serde_json::Value;
 
 use self::look::Look;
@@ -26,7 +28,8 @@ use self::table::Cell;
 pub(crate) use self::watch::watch;
 use crate::failure::{Failure, Result};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
     /// Columns, one line for each thing.
     Table,
@@ -34,6 +37,16 @@ pub(crate) enum Format {
     Json,
     /// The same as YAML.
     Yaml,
+}
+
+impl Format {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+        }
+    }
 }
 
 /// The options that every command has.
@@ -64,6 +77,14 @@ pub(crate) struct Style {
         hide_short_help = true
     )]
     color: Color,
+}
+
+impl Style {
+    /// What was said on the command line itself.
+    pub(crate) fn output_option(&self, given: &ArgMatches) -> Option<Format> {
+        let said = given.value_source("output") == Some(ValueSource::CommandLine);
+        self.output.filter(|_| said)
+    }
 }
 
 #[derive(Debug)]
@@ -324,16 +345,25 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// Says on stderr why it failed and what to do.
 pub(crate) fn complain(failure: &Failure) {
+    complain_with(failure, &failure.advice());
+}
+
+/// The same, where more is known of what to do.
+pub(crate) fn complain_with(failure: &Failure, advice: &[String]) {
     warn(&failure.to_string());
     let mut err = std::io::stderr().lock();
-    for line in failure.advice() {
+    for line in advice {
         // Where even stderr is closed, nobody is left to be told.
-        let _ = writeln!(err, "  {}", plain(&line));
+        let _ = writeln!(err, "  {}", plain(line));
     }
 }
 
 pub(crate) fn warn(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "hawkfish: {}", plain(text));
+    let mut err = std::io::stderr().lock();
+    let _ = match look::colours(Color::Auto, err.is_terminal()) {
+        true => writeln!(err, "\u{1b}[1;31mhawkfish:\u{1b}[0m {}", plain(text)),
+        false => writeln!(err, "hawkfish: {}", plain(text)),
+    };
 }
 
 #[cfg(test)]

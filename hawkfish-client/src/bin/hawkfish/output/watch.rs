@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use super::{Format, Output, complain};
+use super::{Format, Output, warn};
 use crate::failure::Result;
 
 /// Another screen beside the one with the shell's history, without cursor; and back.
@@ -48,7 +48,7 @@ where
                     with.extend_from_slice(&last);
                     screen.draw(&with, output)?;
                 }
-                None => complain(&failure),
+                None => warn(&failure.to_string()),
             },
         }
         first = false;
