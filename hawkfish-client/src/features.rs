@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::error::Error;
 use crate::expand::Experience;
+use crate::resource::link;
 
 /// The query parameters and operations that a service says it has (ServiceRoot, `ProtocolFeaturesSupported`). What it does not speak of it does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,6 +106,8 @@ fn yes(object: &Value, name: &str) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
     features: OnceLock<Features>,
+    /// Where its sessions are.
+    sessions: OnceLock<String>,
     /// How `$expand` went.
     pub(crate) expand: Experience,
 }
@@ -114,6 +117,14 @@ impl Learnt {
     pub(crate) fn hear(&self, root: &Value) {
         // Only the first time: what a service can do changes with its firmware, and then it restarts.
         self.features.get_or_init(|| Features::of_root(root));
+        if let Some(sessions) = link(root, "/Links/Sessions") {
+            self.sessions.get_or_init(|| sessions.to_owned());
+        }
+    }
+
+    /// Where a session can be opened, if a root was read that says it.
+    pub(crate) fn sessions(&self) -> Option<&str> {
+        self.sessions.get().map(String::as_str)
     }
 }
 

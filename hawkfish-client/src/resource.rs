@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::quirks;
 use crate::wire::Response;
 
 /// An ETag as the service wrote it, quotes and `W/` included.
@@ -17,9 +18,8 @@ impl Etag {
 
     /// The tag of an answer whose body was read: the header's, else the one in the body.
     pub(crate) fn of(response: &Response, body: &Value) -> Option<Self> {
-        let tag = response.header(http::header::ETAG);
-        tag.or_else(|| body.get("@odata.etag")?.as_str())
-            .map(Self::new)
+        let forms = quirks::forms(&response.headers, body);
+        forms.into_iter().next()
     }
 
     /// `*`: whatever it is, as long as it is there.

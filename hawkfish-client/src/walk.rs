@@ -11,7 +11,7 @@ use futures::stream::FuturesOrdered;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::client::{Client, resource};
 use crate::error::Error;
 use crate::resource::{Etag, Fetched};
 use crate::wire::{Request, Response};
@@ -237,7 +237,7 @@ impl Walk {
             let error = Error::of_response(&Method::GET, &response);
             return missed(uri, from, error, Some(response));
         }
-        let value = match response.json() {
+        let value = match resource(&response) {
             Ok(value) if value.is_object() && response.status == StatusCode::OK => value,
             Ok(_) => {
                 let error = Error::protocol(format!("{}: no resource", response.uri));

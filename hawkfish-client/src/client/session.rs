@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::auth::{Credentials, Session, SessionInfo, basic};
 use super::send::prepare;
 use super::{Client, Inner, X_AUTH_TOKEN};
 use crate::error::{Error, Kind};
 use crate::quirks;
-use crate::resource::link;
 use crate::wire::Request;
 
 /// How long a session may take to close when nobody waits for it.
@@ -128,20 +127,23 @@ impl Client {
     /// A new session; `None` where the service has no sessions at all.
     async fn open_session(&self, user: &str, password: &str) -> Result<Option<Session>, Error> {
         // Boxed: a log-in sends requests, and each of those may look for a log-in.
-        let root = match Box::pin(self.anonymous_root()).await {
-            Ok(root) => root.value,
-            // Quirk `root_wants_login`.
-            Err(error) if error.kind == Kind::Unauthorized => Value::Null,
-            Err(error) => return Err(error),
-        };
-        let listed = link(&root, "/Links/Sessions");
+        let mut root_is_read = true;
+        if self.learnt().sessions().is_none() {
+            match Box::pin(self.anonymous_root()).await {
+                Ok(_) => {}
+                // Quirk `root_wants_login`.
+                Err(error) if error.kind == Kind::Unauthorized => root_is_read = false,
+                Err(error) => return Err(error),
+            }
+        }
+        let listed = self.learnt().sessions();
         // Quirk `root_without_sessions`.
         let sessions = listed.unwrap_or(quirks::SESSIONS);
         let request = Request::new(Method::POST, sessions)
             .anonymous()
             .json(&json!({"UserName": user, "Password": password}))?;
         let response = match Box::pin(self.call(request)).await {
-            Err(error) if !root.is_null() && quirks::no_sessions(listed, &error) => {
+            Err(error) if root_is_read && quirks::no_sessions(listed, &error) => {
                 return Ok(None);
             }
             answer => answer?,

@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::client::{Client, resource};
 use crate::error::{Error, Kind};
+use crate::quirks;
 use crate::resource::{Etag, Fetched, link};
 use crate::task::Outcome;
 use crate::wire::Request;
@@ -70,7 +71,7 @@ impl<T: DeserializeOwned> Handle<T> {
             return Ok(false);
         }
         let answer = answer.checked(&Method::GET)?;
-        let raw = answer.json()?;
+        let raw = resource(&answer)?;
         let value = typed(&self.uri, &raw)?;
         let changed = raw != self.raw;
         self.etag = Etag::of(&answer, &raw);
@@ -236,5 +237,6 @@ impl<T> Handle<T> {
 
 fn typed<T: DeserializeOwned>(uri: &str, value: &Value) -> Result<T, Error> {
     T::deserialize(value)
+        .or_else(|_| quirks::fitted(value.clone()))
         .map_err(|error| Error::protocol(format!("{uri}: not what was expected")).caused_by(error))
 }
