@@ -177,6 +177,10 @@ const READS: &[&str] = &[
     "memory",
     "nics",
     "pending",
+    "drives",
+    "controllers",
+    "databases",
+    "thermal",
 ];
 
 fn main() -> ExitCode {

@@ -69,15 +69,22 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
     let system = find::system(client, &arguments.id).await?;
     let mut change = change(arguments, &system.value)?;
     let order = order(client, arguments, &system.value).await?;
-    if let Some(order) = &order {
-        change.insert("BootOrder".into(), order.as_slice().into());
-    }
-    if change.is_empty() {
+    if change.is_empty() && order.is_empty() {
         return output.one(ROWS, &system.value);
     }
-    // Guarded by what was read: an override that somebody else has just set is not thrown away unseen.
+    let all = arguments.first.is_none();
+    let mut tries = Vec::new();
     let outcome = client
-        .patch(&system.uri, system.etag.as_ref(), &json!({"Boot": change}))
+        .update(&system.uri, |system| {
+            if !order.is_empty() {
+                tries.clone_from(&order);
+                // What comes after the first is as it is now, and not as it was when we looked.
+                let now = parts::texts(system, "/Boot/BootOrder").into_iter();
+                tries.extend(now.filter(|one| !all && !order.contains(one)));
+                change.insert("BootOrder".into(), tries.as_slice().into());
+            }
+            Ok(Some(json!({"Boot": change})))
+        })
         .await?;
     let mut said = Vec::new();
     match arguments.target.as_deref() {
@@ -87,8 +94,8 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
         None if arguments.mode.is_some() => said.push("boot mode set".to_owned()),
         None => {}
     }
-    if let Some(order) = order {
-        said.push(format!("tries {}", order.join(", ")));
+    if !tries.is_empty() {
+        said.push(format!("tries {}", tries.join(", ")));
     }
     if said.is_empty() {
         said.push("HTTP boot set".to_owned());
@@ -143,27 +150,22 @@ fn change(arguments: &Arguments, system: &Value) -> Result<Map<String, Value>> {
     Ok(change)
 }
 
-/// The boot order that is asked for, in the references of the service.
-async fn order(
-    client: &Client,
-    arguments: &Arguments,
-    system: &Value,
-) -> Result<Option<Vec<String>>> {
+/// The boot order that is asked for, or its beginning, in the references of the service; empty where none is.
+async fn order(client: &Client, arguments: &Arguments, system: &Value) -> Result<Vec<String>> {
     if arguments.order.is_empty() && arguments.first.is_none() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     if system.pointer("/Boot/BootOrder").is_none() {
         return Err(parts::none("boot order of this machine"));
     }
-    let now = parts::texts(system, "/Boot/BootOrder");
     let mut known = parts::texts(system, "/Boot/BootOrder@Redfish.AllowableValues");
     if known.is_empty() {
-        known.clone_from(&now);
+        known = parts::texts(system, "/Boot/BootOrder");
     }
     let options = parts::at(client, system, "/Boot/BootOptions").await?;
     let options = options.unwrap_or_default();
     let wanted = arguments.order.iter().chain(&arguments.first);
-    let mut order: Vec<String> = wanted
+    let order: Vec<String> = wanted
         .map(|wanted| reference(&known, &options, wanted))
         .collect::<Result<_>>()?;
     let mut twice = order.clone();
@@ -171,11 +173,7 @@ async fn order(
     if let Some(twice) = twice.windows(2).find(|two| two[0] == two[1]) {
         return Err(Failure::Usage(format!("{} is named twice", twice[0])));
     }
-    if arguments.first.is_some() {
-        let first = order.clone();
-        order.extend(now.into_iter().filter(|one| !first.contains(one)));
-    }
-    Ok(Some(order))
+    Ok(order)
 }
 
 /// The reference of a boot option, which may be called by its reference, its name or its alias.
@@ -286,13 +284,7 @@ pub(crate) async fn options(client: &Client, output: &Output, arguments: &Option
         });
     }
     for (reference, option, on) in changes {
-        let outcome = client
-            .patch(
-                &option.uri,
-                option.etag.as_ref(),
-                &json!({"BootOptionEnabled": on}),
-            )
-            .await?;
+        let outcome = parts::amend(client, &option.uri, json!({"BootOptionEnabled": on})).await?;
         let use_of = if on { "is used" } else { "is passed over" };
         let sentence = format!("{}: {reference} {use_of}", arguments.id);
         arguments

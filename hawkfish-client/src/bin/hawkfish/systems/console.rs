@@ -23,9 +23,9 @@ pub(crate) struct Arguments {
     /// Not to the machine's console but to its manager's own command line.
     #[arg(long, requires = "connect")]
     shell: bool,
-    /// As this user; who that is need not be the user of Redfish.
-    #[arg(long, value_name = "USER", env = "HAWKFISH_CONSOLE_USER")]
-    user: Option<String>,
+    /// As this user there; who asks the service need not have a name there.
+    #[arg(long, value_name = "NAME", env = "HAWKFISH_CONSOLE_LOGIN")]
+    login: Option<String>,
     /// The host on which the consoles are, if it is not that of the service.
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
@@ -90,7 +90,7 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
     };
     if arguments.connect {
         let way = choose(&ways, arguments)?;
-        return go(&way, &host, arguments.user.as_deref()).await;
+        return go(&way, &host, arguments.login.as_deref()).await;
     }
     if ways.is_empty() {
         return Err(Failure::NotFound(format!(
@@ -102,7 +102,7 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
         .iter()
         .map(|way| {
             json!({"Console": way.console, "By": way.by, "Enabled": way.enabled, "Port": way.port,
-                "How": way.how(&host, arguments.user.as_deref())})
+                "How": way.how(&host, arguments.login.as_deref())})
         })
         .collect();
     output.list(COLUMNS, &rows)
@@ -290,10 +290,8 @@ async fn go(way: &Way, host: &str, user: Option<&str>) -> Result<()> {
             way.by
         )));
     };
-    let mut command = std::process::Command::new(program);
+    let mut command = crate::connect::program(program);
     command.args(arguments);
-    // Passwords of Redfish are no business of another program.
-    command.env_remove("HAWKFISH_PASSWORD");
     let ended = tokio::task::spawn_blocking(move || command.status()).await;
     let ended = ended.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
     let status =

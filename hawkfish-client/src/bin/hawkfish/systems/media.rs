@@ -165,7 +165,7 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> 
             }
             let change = json!({"VerifyCertificate": set.verify == "on"});
             for slot in chosen {
-                let outcome = client.patch(&slot.uri, slot.etag.as_ref(), &change).await?;
+                let outcome = parts::amend(client, &slot.uri, change.clone()).await?;
                 let sentence = format!("{}: {} verifies: {}", set.id, id(slot), set.verify);
                 set.waiting.conclude(output, outcome, &sentence).await?;
             }

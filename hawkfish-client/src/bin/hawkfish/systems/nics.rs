@@ -156,7 +156,7 @@ pub(crate) async fn of(
                 }
             };
             let change = set.change(&nic.value)?;
-            let outcome = client.patch(&nic.uri, nic.etag.as_ref(), &change).await?;
+            let outcome = parts::amend(client, &nic.uri, change.clone()).await?;
             let names: Vec<&str> = change.keys().map(String::as_str).collect();
             let sentence = format!("{}: {}: {} set", set.id, parts::id(nic), names.join(", "));
             set.waiting.conclude(output, outcome, &sentence).await
@@ -289,7 +289,7 @@ fn view(nic: &Value) -> Value {
             .flatten()
     };
     for address in list("IPv4Addresses") {
-        let Some(own) = parts::text(address, "/Address") else {
+        let Some(own) = parts::text(address, "/Address").filter(|own| *own != "0.0.0.0") else {
             continue;
         };
         let mask = parts::text(address, "/SubnetMask");

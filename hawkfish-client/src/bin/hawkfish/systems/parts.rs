@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use clap::Subcommand;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use hawkfish_client::{Client, Fetched, Kind, link};
+use hawkfish_client::{Client, Fetched, Kind, Outcome, link};
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
@@ -207,6 +207,12 @@ pub(crate) async fn parameter(
         .flatten()
         .find(|parameter| text(parameter, "/Name") == Some(name));
     Ok(found.map_or_else(Vec::new, |found| texts(found, "/AllowableValues")))
+}
+
+/// Changes properties, guarded by the tag of what is there now: what others change meanwhile stays.
+pub(crate) async fn amend(client: &Client, uri: &str, change: impl Into<Value>) -> Result<Outcome> {
+    let change = change.into();
+    Ok(client.update(uri, |_| Ok(Some(change.clone()))).await?)
 }
 
 /// A list of which people see what was worked out for them, and programs what the service said.

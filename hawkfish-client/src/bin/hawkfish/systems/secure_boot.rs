@@ -79,13 +79,8 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> 
         Command::Show { .. } => output.one(ROWS, &secure.value),
         Command::On(switch) | Command::Off(switch) => {
             let on = matches!(command, Command::On(_));
-            let outcome = client
-                .patch(
-                    &secure.uri,
-                    secure.etag.as_ref(),
-                    &json!({"SecureBootEnable": on}),
-                )
-                .await?;
+            let outcome =
+                parts::amend(client, &secure.uri, json!({"SecureBootEnable": on})).await?;
             let word = if on { "on" } else { "off" };
             let sentence = format!("{id}: secure boot {word} from the next start on");
             switch.waiting.conclude(output, outcome, &sentence).await

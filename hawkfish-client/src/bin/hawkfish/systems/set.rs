@@ -125,7 +125,7 @@ fn has(resource: &Value, pointer: &str) -> Result<()> {
     }
 }
 
-/// Sends the change, guarded by what was read, and says what it was.
+/// Sends the change and says what it was.
 pub(crate) async fn send(
     client: &Client,
     output: &Output,
@@ -134,9 +134,7 @@ pub(crate) async fn send(
     id: &str,
     waiting: &Waiting,
 ) -> Result<()> {
-    let outcome = client
-        .patch(&resource.uri, resource.etag.as_ref(), change)
-        .await?;
+    let outcome = parts::amend(client, &resource.uri, change.clone()).await?;
     let names: Vec<&str> = change.keys().map(String::as_str).collect();
     let sentence = format!("{id}: {} set", names.join(", "));
     waiting.conclude(output, outcome, &sentence).await

@@ -116,6 +116,7 @@ const STORAGES: &[Column] = &[
 ];
 
 const CONTROLLERS: &[Column] = &[
+    ("STORAGE", &["/·Storage"]),
     ("ID", &["/Id", "/MemberId"]),
     ("NAME", &["/Name"]),
     ("MODEL", &["/Model"]),
@@ -214,7 +215,16 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> 
                     Some(found) => Some(found),
                     None => parts::at(client, &storage.value, "/StorageControllers").await?,
                 };
-                controllers.extend(values(found.unwrap_or_default()));
+                for controller in values(found.unwrap_or_default()) {
+                    // Its id is one only within its storage.
+                    controllers.push(match output.format {
+                        Format::Table => {
+                            let of = parts::id(&storage).into();
+                            parts::with(&controller, [("·Storage", of)])
+                        }
+                        _ => controller,
+                    });
+                }
             }
             output.list(CONTROLLERS, &controllers)
         }
@@ -265,9 +275,7 @@ async fn volumes(client: &Client, output: &Output, command: &Volumes) -> Result<
                 };
                 change.insert(property.into(), name.as_str().into());
             }
-            let outcome = client
-                .patch(&volume.uri, volume.etag.as_ref(), &change)
-                .await?;
+            let outcome = parts::amend(client, &volume.uri, change).await?;
             let sentence = format!("{}: {} changed", set.id, parts::id(volume));
             set.waiting.conclude(output, outcome, &sentence).await
         }

@@ -113,14 +113,17 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
         .map(|((told, machine), (id, _))| {
             told.unwrap_or_else(|| Told {
                 id: id.clone(),
-                result: Err(arguments.late(id, machine.as_ref())),
+                result: Err(arguments.late(machine.as_ref())),
             })
         });
     let mut told: Vec<Told> = told.collect();
     match (&told[..], arguments.all) {
         ([_], false) => {
             let Told { id, result } = told.remove(0);
-            output.line(&format!("{id}: {}", result?))
+            match result {
+                Err(Failure::Late(why)) => Err(Failure::Late(format!("{id}: {why}"))),
+                result => output.line(&format!("{id}: {}", result?)),
+            }
         }
         _ => several::report(output, &told),
     }
@@ -158,14 +161,14 @@ impl Arguments {
         Some(Ok(is.join(", ")))
     }
 
-    fn late(&self, id: &str, machine: Option<&Value>) -> Failure {
+    fn late(&self, machine: Option<&Value>) -> Failure {
         let machine = machine.cloned().unwrap_or_default();
         let is: Vec<&str> = self
             .conditions()
             .map(|(places, _)| now(&machine, places).unwrap_or("unknown"))
             .collect();
         Failure::Late(format!(
-            "{id}: still {} after {} s",
+            "still {} after {} s",
             is.join(", "),
             self.within.unwrap_or_default()
         ))

@@ -268,7 +268,7 @@ async fn change(client: &Client, output: &Output, set: &Set) -> Result<()> {
         when = "";
     }
     // Guarded by what was read: what somebody else has just changed is not thrown away unseen.
-    let outcome = client.patch(&place.uri, place.etag.as_ref(), &body).await?;
+    let outcome = parts::amend(client, &place.uri, body).await?;
     let sentence = format!("{}: {sentence} {when}", set.id);
     set.waiting
         .conclude(output, outcome, sentence.trim_end())
