@@ -1,84 +1,46 @@
-//! The client, blocking and for asyncio: each call is one future, which a thread waits for or an event loop.
+//! The client. Each method gives a [`Call`], which a thread waits for or an event loop awaits.
 
 use std::time::Duration;
 
-use hawkfish_client::{Error, Etag};
+use futures::StreamExt as _;
+use hawkfish_client::events::{Event, Wanted};
+use hawkfish_client::{
+    Error, Etag, Fetched, Missed, Outcome, Response, Retry, SessionInfo, Visited,
+};
+use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use serde::Deserialize;
 use serde_json::Value;
 
+use crate::call::{Call, Flow, Gives, Object, Plain};
 use crate::errors::exception;
-use crate::runtime::{self, wait};
+use crate::task::Task;
 
-type Done<T> = Result<T, Error>;
-
-/// What both clients have.
-struct Inner {
+/// A client of one service, of one process.
+#[pyclass(frozen, module = "hawkfish._native")]
+pub(crate) struct Client {
     client: hawkfish_client::Client,
     process: u32,
 }
 
-/// What goes with a request that changes something.
-struct Change {
-    method: String,
-    uri: String,
-    etag: Option<Etag>,
-    body: Value,
-    limit: Option<Duration>,
+/// How a client is set up.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setup {
+    url: String,
+    credentials: Option<(String, String)>,
+    basic: bool,
+    token: Option<String>,
+    ca: Option<String>,
+    fingerprints: Vec<[u8; 32]>,
+    insecure: bool,
+    timeout: f64,
+    attempts: u32,
+    at_most: usize,
 }
 
-impl Change {
-    fn new(
-        method: &str,
-        uri: &str,
-        etag: Option<&str>,
-        body: Option<&[u8]>,
-        limit: Option<f64>,
-    ) -> PyResult<Self> {
-        if !matches!(method, "PATCH" | "POST" | "DELETE") {
-            return Err(PyValueError::new_err(format!("{method} changes nothing")));
-        }
-        Ok(Self {
-            method: method.to_owned(),
-            uri: uri.to_owned(),
-            etag: etag.map(Etag::new),
-            body: body.map(json).transpose()?.unwrap_or_default(),
-            limit: limit.map(seconds).transpose()?,
-        })
-    }
-}
-
-impl Inner {
-    fn new(
-        py: Python<'_>,
-        url: &str,
-        credentials: Option<(String, String)>,
-        basic: bool,
-        ca: Option<&[u8]>,
-        insecure: bool,
-        timeout: f64,
-    ) -> PyResult<Self> {
-        let mut builder = hawkfish_client::Client::builder(url).timeout(seconds(timeout)?);
-        if let Some((user, password)) = credentials {
-            builder = match basic {
-                true => builder.basic(user, password),
-                false => builder.session(user, password),
-            };
-        }
-        if let Some(ca) = ca {
-            builder = builder.ca_pem(ca);
-        }
-        if insecure {
-            builder = builder.insecure();
-        }
-        let client = builder.build().map_err(|error| exception(py, &error))?;
-        Ok(Self {
-            client,
-            process: std::process::id(),
-        })
-    }
-
+impl Client {
     /// The client, if it belongs to this process.
     fn own(&self) -> PyResult<hawkfish_client::Client> {
         // Its connections are shared with the parent: two processes would talk into one another.
@@ -89,232 +51,320 @@ impl Inner {
             "this client was made before the process forked; make a new one in the child",
         ))
     }
+
+    fn begun(
+        &self,
+        method: &str,
+        uri: String,
+        etag: Option<String>,
+        body: Option<&[u8]>,
+    ) -> PyResult<impl Future<Output = Result<Outcome, Error>> + Send + 'static> {
+        let etag = etag.map(Etag::new);
+        let body = body.map(json).transpose()?.unwrap_or_default();
+        let verb = match method {
+            "PATCH" => Verb::Patch,
+            "POST" => Verb::Post,
+            "DELETE" => Verb::Delete,
+            _ => return Err(wrong(format!("{method} changes nothing"))),
+        };
+        let client = self.own()?;
+        Ok(async move {
+            match verb {
+                Verb::Patch => client.patch(&uri, etag.as_ref(), &body).await,
+                Verb::Post => client.post(&uri, &body).await,
+                Verb::Delete => client.delete(&uri, etag.as_ref()).await,
+            }
+        })
+    }
+
+    fn called(
+        &self,
+        resource: &[u8],
+        name: String,
+        parameters: &[u8],
+    ) -> PyResult<impl Future<Output = Result<Outcome, Error>> + Send + 'static> {
+        let (resource, parameters) = (json(resource)?, json(parameters)?);
+        let client = self.own()?;
+        Ok(async move { client.action(&resource, &name, &parameters).await })
+    }
 }
 
-async fn root(client: hawkfish_client::Client) -> Done<Vec<u8>> {
-    Ok(client.root().await?.value.to_string().into_bytes())
+#[pymethods]
+impl Client {
+    #[new]
+    fn new(py: Python<'_>, setup: &[u8]) -> PyResult<Self> {
+        let setup: Setup = serde_json::from_slice(setup).map_err(wrong)?;
+        let mut builder = hawkfish_client::Client::builder(setup.url)
+            .timeout(seconds(setup.timeout)?)
+            .at_most(setup.at_most)
+            .retry(Retry {
+                attempts: setup.attempts,
+                ..Retry::default()
+            });
+        if let Some((user, password)) = setup.credentials {
+            builder = match setup.basic {
+                true => builder.basic(user, password),
+                false => builder.session(user, password),
+            };
+        }
+        if let Some(token) = setup.token {
+            builder = builder.token(SessionInfo { token, uri: None });
+        }
+        if let Some(ca) = setup.ca {
+            builder = builder.ca_pem(ca);
+        }
+        for fingerprint in setup.fingerprints {
+            builder = builder.fingerprint(fingerprint);
+        }
+        if setup.insecure {
+            builder = builder.insecure();
+        }
+        let client = builder.build().map_err(|error| exception(py, &error))?;
+        Ok(Self {
+            client,
+            process: std::process::id(),
+        })
+    }
+
+    /// The token of the session that is open.
+    #[getter]
+    fn token(&self) -> Option<String> {
+        self.client.session().map(|session| session.token)
+    }
+
+    fn root(&self) -> PyResult<Call> {
+        let client = self.own()?;
+        Ok(Call::of(async move {
+            Ok::<_, Error>(read(client.root().await?))
+        }))
+    }
+
+    fn get(&self, uri: String) -> PyResult<Call> {
+        let client = self.own()?;
+        Ok(Call::of(async move {
+            Ok::<_, Error>(read(client.get_value(&uri).await?))
+        }))
+    }
+
+    /// All members of a collection, read; of those properties, where some are named.
+    fn resources(&self, uri: &str, select: Vec<String>) -> PyResult<Call> {
+        let resources = self.own()?.resources(uri).select(select);
+        Ok(Call::of(async move {
+            let found = resources.await?;
+            Ok::<_, Error>(found.into_iter().map(read).collect::<Vec<_>>())
+        }))
+    }
+
+    /// Along every link, but for those that have one of `without` in them.
+    fn walk(
+        &self,
+        from: &str,
+        at_most: Option<usize>,
+        depth: Option<usize>,
+        documents: bool,
+        without: Vec<String>,
+    ) -> PyResult<Flow> {
+        let mut walk = self.own()?.walk(from);
+        if let Some(at_most) = at_most {
+            walk = walk.at_most(at_most);
+        }
+        if let Some(depth) = depth {
+            walk = walk.depth(depth);
+        }
+        if documents {
+            walk = walk.documents();
+        }
+        if !without.is_empty() {
+            walk = walk.follow_if(move |uri| !without.iter().any(|part| uri.contains(part)));
+        }
+        Ok(Flow::of(walk.map(Ok::<_, Error>)))
+    }
+
+    /// What is told from now on, or from after a number on.
+    fn events(
+        &self,
+        wanted: &[u8],
+        filter: Option<String>,
+        from: Option<String>,
+    ) -> PyResult<Call> {
+        let wanted: Want = serde_json::from_slice(wanted).map_err(wrong)?;
+        let mut events = self.own()?.events().wanted(wanted.into());
+        if let Some(filter) = filter {
+            events = events.filter(filter);
+        }
+        if let Some(from) = from {
+            events = events.from(from);
+        }
+        Ok(Call::of(async move {
+            Ok::<_, Error>(Plain(Flow::of(events.open().await?)))
+        }))
+    }
+
+    /// A task that the service has.
+    fn task(&self, uri: String) -> PyResult<Task> {
+        Ok(Task::at(hawkfish_client::Task::at(&self.own()?, uri)))
+    }
+
+    fn members(&self, uri: String) -> PyResult<Call> {
+        let client = self.own()?;
+        Ok(Call::of(async move {
+            let members = client.members(&uri).all().await?;
+            let uris: Vec<String> = members.into_iter().map(|member| member.uri).collect();
+            Ok::<_, Error>(Plain(uris))
+        }))
+    }
+
+    fn change(
+        &self,
+        method: &str,
+        uri: String,
+        etag: Option<String>,
+        body: Option<&[u8]>,
+        wait: Option<f64>,
+    ) -> PyResult<Call> {
+        let limit = wait.map(seconds).transpose()?;
+        let outcome = self.begun(method, uri, etag, body)?;
+        Ok(Call::of(async move {
+            answer(outcome.await?.finish(limit).await?)
+        }))
+    }
+
+    fn action(
+        &self,
+        resource: &[u8],
+        name: String,
+        parameters: &[u8],
+        wait: Option<f64>,
+    ) -> PyResult<Call> {
+        let limit = wait.map(seconds).transpose()?;
+        let outcome = self.called(resource, name, parameters)?;
+        Ok(Call::of(async move {
+            answer(outcome.await?.finish(limit).await?)
+        }))
+    }
+
+    /// As `change`, and not waited for.
+    fn start_change(
+        &self,
+        method: &str,
+        uri: String,
+        etag: Option<String>,
+        body: Option<&[u8]>,
+    ) -> PyResult<Call> {
+        let outcome = self.begun(method, uri, etag, body)?;
+        Ok(Call::of(async move { started(outcome.await?) }))
+    }
+
+    /// As `action`, and not waited for.
+    fn start_action(&self, resource: &[u8], name: String, parameters: &[u8]) -> PyResult<Call> {
+        let outcome = self.called(resource, name, parameters)?;
+        Ok(Call::of(async move { started(outcome.await?) }))
+    }
+
+    fn logout(&self) -> PyResult<Call> {
+        let client = self.own()?;
+        Ok(Call::of(async move { client.logout().await }))
+    }
 }
 
-async fn get(client: hawkfish_client::Client, uri: String) -> Done<Vec<u8>> {
-    let found = client.get_value(&uri).await?;
+/// How something is changed.
+enum Verb {
+    Patch,
+    Post,
+    Delete,
+}
+
+/// A resource with its tag in it: where the service has that in the header alone, a change is to be guarded all the same.
+fn read(found: Fetched<Value>) -> Object {
     let mut value = found.value;
-    // Where the service has the tag in the header alone, a change is to be guarded all the same.
     if let (Some(resource), Some(etag)) = (value.as_object_mut(), found.etag) {
         resource
             .entry("@odata.etag")
             .or_insert_with(|| etag.as_str().into());
     }
-    Ok(value.to_string().into_bytes())
+    Object(value, found.uri)
 }
 
-async fn members(client: hawkfish_client::Client, uri: String) -> Done<Vec<String>> {
-    let members = client.members(&uri).all().await?;
-    Ok(members.into_iter().map(|member| member.uri).collect())
+/// What a change was answered with; nothing where there is no body.
+pub(crate) fn answer(response: Response) -> Result<Option<Object>, Error> {
+    if response.body.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Object(response.json()?, response.uri)))
 }
 
-async fn change(client: hawkfish_client::Client, change: Change) -> Done<Vec<u8>> {
-    let Change {
-        method,
-        uri,
-        etag,
-        body,
-        limit,
-    } = change;
-    let outcome = match method.as_str() {
-        "PATCH" => client.patch(&uri, etag.as_ref(), &body).await?,
-        "POST" => client.post(&uri, &body).await?,
-        _ => client.delete(&uri, etag.as_ref()).await?,
-    };
-    Ok(outcome.finish(limit).await?.body.to_vec())
+/// Work that goes on, or what it was answered with where it is done.
+fn started(outcome: Outcome) -> Result<Plain<Task>, Error> {
+    Ok(Plain(match outcome {
+        Outcome::Started(task) => Task::at(task),
+        Outcome::Done(response) => Task::done(response),
+    }))
 }
 
-async fn action(
-    client: hawkfish_client::Client,
-    resource: Value,
-    action: String,
-    parameters: Value,
-    limit: Option<Duration>,
-) -> Done<Vec<u8>> {
-    let outcome = client.action(&resource, &action, &parameters).await?;
-    Ok(outcome.finish(limit).await?.body.to_vec())
-}
-
-/// Blocks the thread that calls, and lets others run.
-#[pyclass(frozen, module = "hawkfish._native")]
-pub(crate) struct Client(Inner);
-
-#[pymethods]
-impl Client {
-    #[new]
-    fn new(
-        py: Python<'_>,
-        url: &str,
-        credentials: Option<(String, String)>,
-        basic: bool,
-        ca: Option<&[u8]>,
-        insecure: bool,
-        timeout: f64,
-    ) -> PyResult<Self> {
-        Inner::new(py, url, credentials, basic, ca, insecure, timeout).map(Self)
-    }
-
-    fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        bytes(py, root(self.0.own()?))
-    }
-
-    fn get<'py>(&self, py: Python<'py>, uri: &str) -> PyResult<Bound<'py, PyBytes>> {
-        bytes(py, get(self.0.own()?, uri.to_owned()))
-    }
-
-    fn members(&self, py: Python<'_>, uri: &str) -> PyResult<Vec<String>> {
-        block(py, members(self.0.own()?, uri.to_owned()))
-    }
-
-    fn change<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        uri: &str,
-        etag: Option<&str>,
-        body: Option<&[u8]>,
-        wait: Option<f64>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let what = Change::new(method, uri, etag, body, wait)?;
-        bytes(py, change(self.0.own()?, what))
-    }
-
-    fn action<'py>(
-        &self,
-        py: Python<'py>,
-        resource: &[u8],
-        name: &str,
-        parameters: &[u8],
-        wait: Option<f64>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let (resource, parameters) = (json(resource)?, json(parameters)?);
-        let limit = wait.map(seconds).transpose()?;
-        let client = self.0.own()?;
-        bytes(
-            py,
-            action(client, resource, name.to_owned(), parameters, limit),
-        )
-    }
-
-    fn logout(&self, py: Python<'_>) -> PyResult<()> {
-        let client = self.0.own()?;
-        block(py, async move { client.logout().await })
-    }
-}
-
-/// Gives awaitables of the event loop that runs.
-#[pyclass(frozen, module = "hawkfish._native")]
-pub(crate) struct AsyncClient(Inner);
-
-#[pymethods]
-impl AsyncClient {
-    #[new]
-    fn new(
-        py: Python<'_>,
-        url: &str,
-        credentials: Option<(String, String)>,
-        basic: bool,
-        ca: Option<&[u8]>,
-        insecure: bool,
-        timeout: f64,
-    ) -> PyResult<Self> {
-        Inner::new(py, url, credentials, basic, ca, insecure, timeout).map(Self)
-    }
-
-    fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        later(py, root(self.0.own()?), Bytes)
-    }
-
-    fn get<'py>(&self, py: Python<'py>, uri: &str) -> PyResult<Bound<'py, PyAny>> {
-        later(py, get(self.0.own()?, uri.to_owned()), Bytes)
-    }
-
-    fn members<'py>(&self, py: Python<'py>, uri: &str) -> PyResult<Bound<'py, PyAny>> {
-        later(py, members(self.0.own()?, uri.to_owned()), |uris| uris)
-    }
-
-    fn change<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        uri: &str,
-        etag: Option<&str>,
-        body: Option<&[u8]>,
-        wait: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let what = Change::new(method, uri, etag, body, wait)?;
-        later(py, change(self.0.own()?, what), Bytes)
-    }
-
-    fn action<'py>(
-        &self,
-        py: Python<'py>,
-        resource: &[u8],
-        name: &str,
-        parameters: &[u8],
-        wait: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (resource, parameters) = (json(resource)?, json(parameters)?);
-        let limit = wait.map(seconds).transpose()?;
-        let done = action(self.0.own()?, resource, name.to_owned(), parameters, limit);
-        later(py, done, Bytes)
-    }
-
-    fn logout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let client = self.0.own()?;
-        later(py, async move { client.logout().await }, |()| ())
-    }
-}
-
-/// Becomes `bytes`, once Python has a moment for it.
-struct Bytes(Vec<u8>);
-
-impl<'py> IntoPyObject<'py> for Bytes {
-    type Target = PyBytes;
-    type Output = Bound<'py, PyBytes>;
-    type Error = std::convert::Infallible;
-
-    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
-        Ok(PyBytes::new(py, &self.0))
-    }
-}
-
-fn block<T: Send>(py: Python<'_>, future: impl Future<Output = Done<T>> + Send) -> PyResult<T> {
-    wait(py, future)?.map_err(|error| exception(py, &error))
-}
-
-fn bytes<'py>(
-    py: Python<'py>,
-    future: impl Future<Output = Done<Vec<u8>>> + Send,
-) -> PyResult<Bound<'py, PyBytes>> {
-    Ok(PyBytes::new(py, &block(py, future)?))
-}
-
-fn later<'py, T, P>(
-    py: Python<'py>,
-    future: impl Future<Output = Done<T>> + Send + 'static,
-    into: impl FnOnce(T) -> P + Send + 'static,
-) -> PyResult<Bound<'py, PyAny>>
-where
-    P: for<'any> IntoPyObject<'any> + Send + 'static,
-{
-    runtime::future(py, async move {
-        match future.await {
-            Ok(value) => Ok(into(value)),
-            Err(error) => Err(Python::attach(|py| exception(py, &error))),
+/// What a walk came to: where, from where, how far, what, and why not.
+impl Gives for Result<Visited, Missed> {
+    fn given(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self {
+            Ok(visited) => {
+                let at = (visited.uri.clone(), visited.from.clone(), visited.depth);
+                let resource = read(visited.into()).given(py)?;
+                (at.0, at.1, at.2, resource, py.None()).into_py_any(py)
+            }
+            Err(missed) => {
+                let why = exception(py, &missed.error).into_value(py);
+                let at = (missed.uri, missed.from, missed.depth);
+                (at.0, at.1, at.2, py.None(), why).into_py_any(py)
+            }
         }
-    })
+    }
+}
+
+/// Its number, its records, its report, and whether some were lost before it.
+impl Gives for Event {
+    fn given(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let lost = self.is_loss();
+        let records = self.records.into_iter().map(|record| record.value);
+        let records = Value::Array(records.collect()).given(py)?;
+        (self.id, records, self.report.given(py)?, lost).into_py_any(py)
+    }
+}
+
+/// What is to be told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Want {
+    messages: Vec<String>,
+    registries: Vec<String>,
+    resource_types: Vec<String>,
+    origins: Vec<String>,
+    subordinate: bool,
+    severities: Vec<String>,
+}
+
+impl From<Want> for Wanted {
+    fn from(want: Want) -> Self {
+        Self {
+            messages: want.messages,
+            registries: want.registries,
+            resource_types: want.resource_types,
+            origins: want.origins,
+            subordinate: want.subordinate,
+            severities: want.severities,
+            ..Self::default()
+        }
+    }
 }
 
 fn json(bytes: &[u8]) -> PyResult<Value> {
-    serde_json::from_slice(bytes).map_err(|error| PyValueError::new_err(error.to_string()))
+    serde_json::from_slice(bytes).map_err(wrong)
 }
 
-fn seconds(seconds: f64) -> PyResult<Duration> {
+fn wrong(error: impl ToString) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// A length of time in Python's seconds.
+pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds)
-        .map_err(|_| PyValueError::new_err(format!("{seconds} is no length of time")))
+        .map_err(|_| wrong(format!("{seconds} is no length of time")))
 }

@@ -74,8 +74,12 @@ impl World {
         }
     }
 
-    /// Lets time go on until it is worth looking again.
-    async fn to_next_look(&self, within: SignedDuration, end: Timestamp) -> Result<(), Error> {
+    /// Lets time go on until it is worth looking again at what is waited for: until the next thing that is due has happened, a second of the world at most.
+    /// For who waits in a way of their own; [`World::run_until`] is made of it. `end` is when they give up, `within` for how long they wait.
+    ///
+    /// # Errors
+    /// `NotReached` where it is over at `end`; else as [`World::advance`].
+    pub async fn to_next_look(&self, within: SignedDuration, end: Timestamp) -> Result<(), Error> {
         let now = self.now();
         if now >= end {
             return Err(Error::NotReached { within, at: now });
@@ -126,6 +130,18 @@ impl World {
     pub fn guest(&self, system: &str) -> Result<GuestState, Error> {
         let (rack, key) = self.machine(system)?;
         Ok(rack.guest_state(key)?)
+    }
+
+    /// How far a system is, by its name or its id, and its power state in the words of Redfish, as the service has it.
+    ///
+    /// # Errors
+    /// As [`World::guest`].
+    pub fn far(&self, system: &str) -> Result<(GuestState, String), Error> {
+        let (rack, key) = self.machine(system)?;
+        let guest = rack.guest_state(key)?;
+        let id = SystemId::parse(&key.to_string())?;
+        let known = self.hawkfish().system(&Ctx::service(), &id)?;
+        Ok((guest, format!("{:?}", known.machine.power)))
     }
 
     /// What was said on the console of a system since it was last started cold, by its name or its id.
@@ -182,8 +198,11 @@ pub struct Until {
 }
 
 impl Until {
-    /// Whether this can be.
-    fn check(&self, world: &World) -> Result<(), String> {
+    /// Whether this can be waited for.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, world: &World) -> Result<(), String> {
         if let Some(phase) = &self.phase
             && !Phase::ALL
                 .iter()
@@ -217,9 +236,11 @@ impl Until {
         }
     }
 
-    fn holds(&self, world: &World) -> bool {
+    /// Whether it is so now.
+    #[must_use]
+    pub fn holds(&self, world: &World) -> bool {
         let of_system = |system: &String| {
-            let Ok((guest, power)) = far(world, system) else {
+            let Ok((guest, power)) = world.far(system) else {
                 return false;
             };
             let phase = self.phase.as_ref();
@@ -231,17 +252,8 @@ impl Until {
     }
 }
 
-/// How far a system is, and its power state in the words of Redfish, as the service has it.
-fn far(world: &World, system: &str) -> Result<(GuestState, String), Error> {
-    let (rack, key) = world.machine(system)?;
-    let guest = rack.guest_state(key)?;
-    let id = SystemId::parse(&key.to_string())?;
-    let known = world.hawkfish().system(&Ctx::service(), &id)?;
-    Ok((guest, format!("{:?}", known.machine.power)))
-}
-
 fn shown(world: &World, system: &str) -> Result<Value, Error> {
-    let (guest, power) = far(world, system)?;
+    let (guest, power) = world.far(system)?;
     Ok(json!({
         "power": power,
         "phase": format!("{:?}", guest.phase),

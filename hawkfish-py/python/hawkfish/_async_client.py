@@ -2,86 +2,136 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
-from typing import Any, Mapping, Optional, Union
+from typing import Any, AsyncIterator, Callable, Iterable, Mapping, Optional
 
 from . import _native
-from ._errors import Error
-from ._wire import answer, arguments, dump, place, to_object
+from ._connection import Connection, Event, Resource, Visited, dump, place, wanted
+from ._errors import Error, PreconditionFailed
 
 
-class AsyncClient:
-    """A client of one Redfish service for asyncio. Any number of calls may be under way at once.
+class AsyncClient(Connection):
+    """A client of one Redfish service for asyncio: ``Client`` with calls that are awaited, any number of them at once.
 
-    With ``username`` and ``password`` a session is opened when first needed (``auth="session"``), renewed when the service has ended it, and closed
-    by ``close`` or at the end of an ``async with`` block; with ``auth="basic"`` they go with each request. ``ca`` is a file of PEM certificates to trust,
-    ``insecure`` trusts any. ``timeout`` is in seconds, for one answer.
-
-    A call that is cancelled sends nothing more; what was sent may have been done.
-
-    URIs are those that the service gave. One that leads to another origin raises ``Refused`` before anything is sent.
+    It is set up with what ``Client`` is. A call that is cancelled sends nothing more, and its connection is given up; what was sent may have been done.
     """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        username: Optional[str] = None,
-        password: Optional[str] = None,
-        auth: str = "session",
-        ca: Union[str, "os.PathLike[str]", None] = None,
-        insecure: bool = False,
-        timeout: float = 60.0,
-    ) -> None:
-        self._native = _native.AsyncClient(*arguments(url, username, password, auth, ca, insecure, timeout))
 
     async def root(self) -> dict[str, Any]:
         """The service root, which needs no credentials."""
-        return to_object(await self._native.root())
+        return await self._native.root()
 
     async def get(self, uri: str) -> dict[str, Any]:
         """The resource at ``uri``. Its ETag, if there is one, is its ``@odata.etag``."""
-        return to_object(await self._native.get(uri))
+        return await self._native.get(uri)
 
     async def members(self, uri: str) -> list[str]:
         """The URIs of all members of a collection, over all its pages."""
         return await self._native.members(uri)
 
+    async def resources(self, uri: str, *, select: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """All members of a collection, read, in its order: in one request for each page where the service can bring them in (``$expand``), else each by
+        itself, some at once. ``select`` names the properties that are wanted, where the service can leave out the rest."""
+        return await self._native.resources(uri, list(select))
+
+    def walk(
+        self,
+        start: str = "/redfish/v1/",
+        *,
+        at_most: Optional[int] = None,
+        depth: Optional[int] = None,
+        documents: bool = False,
+        without: Iterable[str] = (),
+    ) -> AsyncIterator[Visited]:
+        """What stands at ``start`` and whatever its links lead to, each resource once, nearest first. A link that leads to none has an ``error``, and the
+        walk goes on.
+
+        No more than ``at_most`` resources, and no further than ``depth`` links; with ``documents`` also the bodies of registries and schemas; ``without``
+        are parts of URIs that are not followed, such as ``"/JsonSchemas"``.
+        """
+        return _walk(self._native.walk(start, at_most, depth, documents, list(without)))
+
+    async def events(
+        self,
+        *,
+        last_id: Optional[str] = None,
+        filter: Optional[str] = None,
+        messages: Iterable[str] = (),
+        registries: Iterable[str] = (),
+        resource_types: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        subordinate: bool = False,
+        severities: Iterable[str] = (),
+    ) -> "AsyncEvents":
+        """What the service tells from now on, or from after ``last_id`` on: an asynchronous iterator that comes back by itself where a connection breaks, and goes
+        on where it was. ``Unsupported`` for a service without a stream of events.
+
+        ``messages`` (with registry and version, without the version, or the last part alone), ``registries``, ``resource_types``, ``origins``
+        (``subordinate`` with all below them) and ``severities`` say what is wanted, all unless said: by the service's filter as far as it has one, by
+        looking at what comes for the rest. ``filter`` is an expression that is sent as it is.
+        """
+        want = wanted(messages, registries, resource_types, origins, subordinate, severities)
+        return AsyncEvents(await self._native.events(want, filter, last_id), last_id)
+
     async def patch(
         self,
-        resource: Union[str, Mapping[str, Any]],
+        resource: Resource,
         changes: Mapping[str, Any],
         *,
         wait: Optional[float] = None,
     ) -> Optional[dict[str, Any]]:
-        """Change properties, and give back the resource as the service answers it.
-
-        Of a resource that was read, the ETag guards the change; a URI alone is changed whatever stands there. Work in the background is waited for,
-        at most ``wait`` seconds.
-        """
+        """Change properties; see ``Client.patch``."""
         uri, etag = place(resource)
-        return answer(await self._native.change("PATCH", uri, etag, dump(changes), wait))
+        return await self._native.change("PATCH", uri, etag, dump(changes), wait)
+
+    async def update(
+        self,
+        uri: str,
+        decide: Callable[[dict[str, Any]], Optional[Mapping[str, Any]]],
+        *,
+        attempts: int = 5,
+        wait: Optional[float] = None,
+    ) -> Optional[dict[str, Any]]:
+        """Read, decide, change, and again where somebody else was quicker; see ``Client.update``."""
+        for left in range(attempts - 1, -1, -1):
+            resource = await self.get(uri)
+            changes = decide(resource)
+            if changes is None:
+                return resource
+            try:
+                return await self.patch({**resource, "@odata.id": uri}, changes, wait=wait)
+            except PreconditionFailed:
+                if not left:
+                    raise
+        raise ValueError("attempts is at least 1")
 
     async def post(
         self, uri: str, body: Optional[Mapping[str, Any]] = None, *, wait: Optional[float] = None
     ) -> Optional[dict[str, Any]]:
         """Create a member of a collection, or call an action whose target is known."""
-        return answer(await self._native.change("POST", uri, None, dump(body), wait))
+        return await self._native.change("POST", uri, None, dump(body), wait)
 
     async def action(
         self, resource: Mapping[str, Any], action: str, *, wait: Optional[float] = None, **parameters: Any
     ) -> Optional[dict[str, Any]]:
-        """Call an action of a resource that was read; it is named as in the schema, ``ComputerSystem.Reset``."""
-        body = dump(parameters)
-        return answer(await self._native.action(dump(resource), action, body, wait))
+        """Call an action of a resource that was read; see ``Client.action``."""
+        return await self._native.action(dump(resource), action, dump(parameters), wait)
 
-    async def delete(
-        self, resource: Union[str, Mapping[str, Any]], *, wait: Optional[float] = None
-    ) -> Optional[dict[str, Any]]:
+    async def start(self, resource: Mapping[str, Any], action: str, **parameters: Any) -> "AsyncTask":
+        """Call an action as ``action`` does, and do not wait for work in the background: it is a ``AsyncTask``."""
+        return AsyncTask(await self._native.start_action(dump(resource), action, dump(parameters)))
+
+    async def start_post(self, uri: str, body: Optional[Mapping[str, Any]] = None) -> "AsyncTask":
+        """As ``post``, and do not wait for work in the background."""
+        return AsyncTask(await self._native.start_change("POST", uri, None, dump(body)))
+
+    def task(self, uri: str) -> "AsyncTask":
+        """A task that the service has, by the URI of its monitor or its own."""
+        return AsyncTask(self._native.task(uri))
+
+    async def delete(self, resource: Resource, *, wait: Optional[float] = None) -> Optional[dict[str, Any]]:
         """Delete a resource; of one that was read, only if it has not changed since."""
         uri, etag = place(resource)
-        return answer(await self._native.change("DELETE", uri, etag, None, wait))
+        return await self._native.change("DELETE", uri, etag, None, wait)
 
     async def close(self) -> None:
         """Close the session, if there is one. The client can be used again, and opens another."""
@@ -102,3 +152,70 @@ class AsyncClient:
             # What went wrong within the block matters more than a session that ends by itself.
             if error is None:
                 raise
+
+
+async def _walk(flow: "_native.Flow[tuple[str, Optional[str], int, Optional[dict[str, Any]], Optional[Error]]]") -> AsyncIterator[Visited]:
+    while (found := await flow.next()) is not None:
+        yield Visited(*found)
+
+
+class AsyncTask:
+    """Work that was begun. It goes on in the service, whatever becomes of this."""
+
+    def __init__(self, native: "_native.Task") -> None:
+        self._native = native
+        self.uri: Optional[str] = native.uri
+        """Where the service shows it; None where it was done at once."""
+
+    async def wait(self, timeout: Optional[float] = None) -> Optional[dict[str, Any]]:
+        """What the change is answered with once it is done. ``TaskFailed`` when it fails, ``TimedOut`` when it is not done after so many seconds."""
+        return await self._native.wait(timeout)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """The task as the service shows it, each time that it is asked, until it is done: TaskState, PercentComplete, Messages, ... ``TaskFailed`` when
+        it fails."""
+        flow = self._native.progress()
+        while (shown := await flow.next()) is not None:
+            yield shown
+
+    def __repr__(self) -> str:
+        return f"<hawkfish.AsyncTask {self.uri}>"
+
+
+class AsyncEvents:
+    """Events as they come, until ``aclose`` or the end of an ``async with`` block."""
+
+    def __init__(
+        self,
+        flow: "_native.Flow[tuple[Optional[str], list[dict[str, Any]], Optional[dict[str, Any]], bool]]",
+        last_id: Optional[str],
+    ) -> None:
+        self._flow = flow
+        self.last_id = last_id
+        """The number after which a later stream goes on."""
+
+    def __aiter__(self) -> "AsyncEvents":
+        return self
+
+    async def __anext__(self) -> Event:
+        found = await self._flow.next()
+        if found is None:
+            raise StopAsyncIteration
+        event = Event(*found)
+        self.last_id = event.id or self.last_id
+        return event
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._flow.close()
+
+    async def __aenter__(self) -> "AsyncEvents":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self._flow.close()

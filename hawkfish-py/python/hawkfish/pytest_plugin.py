@@ -13,25 +13,14 @@ runs it again with that seed.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from . import Simulator
+from . import Bmc, Simulator
 
 _TRACE = pytest.StashKey[Simulator]()
 _SHOWN = 20_000
-
-
-class Bmc(NamedTuple):
-    """What a client needs."""
-
-    url: str
-    """Where: ``http://127.0.0.1:40123``."""
-    username: str
-    """The administrator."""
-    password: str
-    """The administrator's password."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,7 +57,7 @@ def hawkfish_world(request: pytest.FixtureRequest) -> Iterator[Simulator]:
 @pytest.fixture
 def hawkfish_bmc(hawkfish_world: Simulator) -> Bmc:
     """Where the simulator of this test is, and who may log in."""
-    return Bmc(hawkfish_world.url, hawkfish_world.username, hawkfish_world.password)
+    return hawkfish_world.bmc
 
 
 @pytest.hookimpl(wrapper=True)

@@ -31,7 +31,7 @@ def test_each_status_is_an_exception_of_its_kind_with_the_messages_of_the_servic
     body = {"error": {"code": "Base.1.22.InternalError", "message": "It broke.", "@Message.ExtendedInfo": [message]}}
     service = mock(lambda asked: Answer(status, body, {"Retry-After": "7"}))
     with pytest.raises(hawkfish.Error) as caught:
-        hawkfish.Client(service.url).get("/redfish/v1/x")
+        hawkfish.Client(service.url, attempts=1).get("/redfish/v1/x")
     error = caught.value
     assert type(error) is KINDS[status]
     assert error.status == status

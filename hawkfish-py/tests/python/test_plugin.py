@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import hawkfish
-from hawkfish.pytest_plugin import Bmc
+from hawkfish import Bmc
 
 pytest_plugins = ["pytester"]
 

@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::ResolvesServerCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use sha2::{Digest as _, Sha256};
 
 use super::wire::Certificate;
 
@@ -25,6 +26,8 @@ pub struct Tls {
     pub config: Arc<ServerConfig>,
     /// The certificate of the world's authority, PEM: who trusts it trusts the world, but for its faults.
     pub authority: String,
+    /// The SHA-256 of the certificate that is shown, for who trusts that one alone.
+    pub fingerprint: [u8; 32],
 }
 
 /// The authority of a world, and the names that it signs for.
@@ -57,7 +60,9 @@ impl Authority {
 
     /// TLS with the right certificate.
     pub(crate) fn tls(&self) -> io::Result<Tls> {
-        let shown = signed(&self.issuer, &self.names, |_| ())?;
+        let shown = key(&self.issuer, &self.names, |_| ())?;
+        let fingerprint = Sha256::digest(&shown.cert[0]).into();
+        let shown = Arc::new(SingleCertAndKey::from(shown));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(hawkfish_server::tls::VERSIONS)
@@ -68,6 +73,7 @@ impl Authority {
         Ok(Tls {
             config: Arc::new(config),
             authority: self.issuer.as_ref().pem(),
+            fingerprint,
         })
     }
 
@@ -131,6 +137,16 @@ fn signed(
     names: &[String],
     change: impl FnOnce(&mut CertificateParams),
 ) -> io::Result<Arc<dyn ResolvesServerCert>> {
+    Ok(Arc::new(SingleCertAndKey::from(key(
+        issuer, names, change,
+    )?)))
+}
+
+fn key(
+    issuer: &CertifiedIssuer<'static, KeyPair>,
+    names: &[String],
+    change: impl FnOnce(&mut CertificateParams),
+) -> io::Result<CertifiedKey> {
     let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
     params
         .distinguished_name
@@ -144,6 +160,5 @@ fn signed(
     let signed = params.signed_by(&key, issuer).map_err(io::Error::other)?;
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let key = rustls::crypto::ring::sign::any_supported_type(&der).map_err(io::Error::other)?;
-    let key = CertifiedKey::new(vec![signed.der().clone()], key);
-    Ok(Arc::new(SingleCertAndKey::from(key)))
+    Ok(CertifiedKey::new(vec![signed.der().clone()], key))
 }
