@@ -511,7 +511,7 @@ pub(crate) fn other_form(tag: &Etag) -> Option<Etag> {
         .or_else(|| text.strip_prefix("w/"))
         .unwrap_or(text);
     let bare = strong.trim_matches('"');
-    let plain = ["-gzip", ";gzip", "--gzip"]
+    let plain = ["--gzip", "-gzip", ";gzip"]
         .iter()
         .find_map(|packing| bare.strip_suffix(packing))
         .unwrap_or(bare);

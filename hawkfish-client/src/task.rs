@@ -87,16 +87,12 @@ impl Task {
     fn of(client: &Client, response: &Response) -> Option<Self> {
         let accepted = response.status == StatusCode::ACCEPTED;
         let body = response.json().ok().filter(|_| accepted);
-        let monitor = quirks::monitor(
-            client.base(),
-            accepted,
-            &response.headers,
-            body.as_ref(),
-        )?;
+        let monitor = quirks::monitor(client.base(), accepted, &response.headers, body.as_ref())?;
         let uri = body
             .as_ref()
-            .filter(|body| quirks::is_task(body))
-            .and_then(|body| quirks::here(client.base(), body.get("@odata.id")?.as_str()?));
+            .and_then(|body| quirks::here(client.base(), body.get("@odata.id")?.as_str()?))
+            // Some show what is being changed, and not the task.
+            .filter(|uri| *uri != response.uri);
         Some(Self {
             monitor,
             uri,
@@ -124,7 +120,10 @@ impl Task {
         };
         self.poll_after = poll_after(&response);
         let body = response.json().ok().filter(Value::is_object);
-        let state = body.as_ref().filter(|body| quirks::is_task(body)).map(quirks::life);
+        let state = body
+            .as_ref()
+            .filter(|body| quirks::is_task(body))
+            .map(quirks::life);
         let running = response.status == StatusCode::ACCEPTED;
         match state {
             _ if running => Ok(Progress::Running {

@@ -90,7 +90,7 @@ async fn a_value_of_another_shape_than_the_type_is_a_protocol_error() {
         name: String,
     }
     let server = MockServer::start().await;
-    let body = serde_json::json!({"Name": 7});
+    let body = serde_json::json!({"Name": {"First": "a"}});
     Mock::given(any())
         .respond_with(ResponseTemplate::new(200).set_body_json(body))
         .mount(&server)
