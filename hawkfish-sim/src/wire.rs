@@ -8,6 +8,8 @@ use axum::body::Body;
 use hawkfish_server::App;
 use hawkfish_server::app::Reach;
 use hawkfish_server::serve::{Bounds, Close, Opening, serve_all};
+use hawkfish_server::settings::TlsChoice;
+use hawkfish_server::tls;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use tokio::net::TcpListener;
@@ -226,6 +228,27 @@ impl World {
             end,
             task: Some(task),
         })
+    }
+
+    /// Serves this world by TLS as production does: with a certificate that it signs itself and keeps in `dir`, which is told of by the service and can be
+    /// replaced there. Its key is left to chance.
+    ///
+    /// # Errors
+    /// An address that cannot be had, a folder that cannot be written.
+    pub async fn serve_with_certificate(
+        &self,
+        at: SocketAddr,
+        dir: &std::path::Path,
+    ) -> io::Result<Served> {
+        let tls = tls::load(&TlsChoice::SelfSigned, dir, at.ip())?
+            .ok_or_else(|| io::Error::other("no certificate was made"))?;
+        let served = self.serve_with(at, Some(tls.config)).await?;
+        self.app().reached(Reach {
+            https: Some(served.address),
+            identity: Some(tls.identity),
+            ..Reach::default()
+        });
+        Ok(served)
     }
 
     /// Serves the control of this world at `at` for whoever has the token: see [`crate::control`].

@@ -1,6 +1,6 @@
 //! The program in a process of its own, as a script or a person runs it.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::mock::{Mock, PASSWORD, USER};
 
@@ -10,6 +10,37 @@ pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// That it was done without a word on stderr; what it printed.
+    #[track_caller]
+    pub(crate) fn done(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+
+    /// That it failed with this code and nothing on stdout; what it complained of.
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32) -> String {
+        assert_eq!((self.code, self.out.as_str()), (code, ""), "{}", self.err);
+        self.err
+    }
+
+    /// What it printed, as JSON.
+    #[track_caller]
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.done()).unwrap()
+    }
 }
 
 /// The program with nothing of this process's environment that would tell it where to go or as whom.
@@ -33,19 +64,26 @@ pub(crate) fn hawkfish(url: &str) -> Command {
 
 /// Runs it while the service of the test goes on answering.
 pub(crate) async fn ran(mut command: Command) -> Ran {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran {
-        code: status.code().unwrap(),
-        out: text(stdout),
-        err: text(stderr),
-    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    Ran::of(output.await.unwrap())
+}
+
+/// The same with something on its standard input.
+pub(crate) async fn ran_with_input(mut command: Command, input: &str) -> Ran {
+    use std::io::Write as _;
+
+    let input = input.to_owned();
+    let output = tokio::task::spawn_blocking(move || {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // It may have ended without reading.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    });
+    Ran::of(output.await.unwrap())
 }
 
 /// As [`ran`], as code, stdout and stderr.
