@@ -34,6 +34,16 @@ pub(crate) fn id(uri: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// What people call something: its id, or its name where the id is a UUID, which nobody remembers.
+pub(crate) fn called(resource: &Fetched<Value>) -> &str {
+    let id = text(&resource.value, "/Id").unwrap_or_else(|| id(&resource.uri));
+    let groups: Vec<usize> = id.split('-').map(str::len).collect();
+    match groups == [8, 4, 4, 4, 12] {
+        true => text(&resource.value, "/Name").unwrap_or(id),
+        false => id,
+    }
+}
+
 /// What was read, without where and when.
 pub(crate) fn values(fetched: Vec<Fetched<Value>>) -> Vec<Value> {
     fetched.into_iter().map(|fetched| fetched.value).collect()

@@ -123,7 +123,7 @@ async fn clock(client: &Client, output: &Output) -> Result<()> {
             let Some(text) = find::text(&manager.value, "/DateTime") else {
                 continue;
             };
-            let id = find::text(&manager.value, "/Id").unwrap_or_else(|| find::id(&manager.uri));
+            let id = find::called(&manager);
             match text.parse::<Timestamp>() {
                 Ok(there) => clocks.push(row(id, text, there, here)),
                 Err(_) => clocks.push(json!({"Of": id, "DateTime": text, "Off": "not a time"})),

@@ -394,15 +394,14 @@ async fn all(client: &Client, of: Option<&str>) -> Result<Vec<Log>> {
             let Some(services) = link(&owner.value, "/LogServices") else {
                 continue;
             };
-            let id = find::text(&owner.value, "/Id").unwrap_or_else(|| find::id(&owner.uri));
-            let name = find::text(&owner.value, "/Name").filter(|_| kind == "system");
+            let called = find::called(&owner);
             for service in find::all(client, services).await? {
                 if logs.iter().any(|log| log.service.uri == service.uri) {
                     continue;
                 }
                 logs.push(Log {
                     kind,
-                    owner: name.unwrap_or(id).to_owned(),
+                    owner: called.to_owned(),
                     service,
                 });
             }

@@ -140,7 +140,7 @@ async fn all(client: &Client, names: &[String]) -> Result<Vec<Fetched<Value>>> {
 
 /// The sensors of a chassis; of one that has none, what its older resources measure.
 async fn of(client: &Client, chassis: &Fetched<Value>) -> Result<Vec<Sensor>> {
-    let id = find::text(&chassis.value, "/Id").unwrap_or_else(|| find::id(&chassis.uri));
+    let id = find::called(chassis);
     if let Some(collection) = link(&chassis.value, "/Sensors") {
         let sensors = find::all(client, collection).await?;
         if !sensors.is_empty() {
