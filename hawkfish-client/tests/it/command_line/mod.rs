@@ -1,7 +1,7 @@
 //! The program as a script or a person runs it. What it shows of a rack of simulated machines is in snapshots beside each module.
 
 mod rack;
-mod run;
+pub(crate) mod run;
 mod systems;
 
 use self::run::{hawkfish, on, run};
