@@ -186,7 +186,7 @@ impl Events {
         self
     }
 
-    /// Opens the stream: from here on nothing is missed.
+    /// Opens the stream. From here on nothing is missed, where the service numbers what it tells: [`Turn::Back`] says whether it could go on from a number.
     ///
     /// # Errors
     /// [`Kind::Unsupported`] for a service without a stream of events; the kind of the answer.
@@ -219,11 +219,13 @@ impl Events {
         reader.body = Some(reader.connect().await?);
         let steps = stream::unfold(reader, |mut reader| async move {
             let event = reader.next().await?;
-            Some(((event, reader.last_id.clone()), reader))
+            let step = (event, reader.last_id.clone(), reader.is_over);
+            Some((step, reader))
         });
         Ok(EventStream {
             steps: steps.boxed(),
             last_id,
+            is_over: false,
         })
     }
 
@@ -258,8 +260,9 @@ impl Events {
 
 /// Events as they come: a [`Stream`] of `Result<Event, Error>`. After an error that ends it, it gives `None`.
 pub struct EventStream {
-    steps: BoxStream<'static, (Result<Event, Error>, String)>,
+    steps: BoxStream<'static, (Result<Event, Error>, String, bool)>,
     last_id: Option<String>,
+    is_over: bool,
 }
 
 impl EventStream {
@@ -271,6 +274,11 @@ impl EventStream {
     /// The number after which a later stream goes on ([`Events::from`]): that of the last event that was given out.
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
+    }
+
+    /// Whether it has come to its end, so that the error that was given out last is the reason and not that of a single event.
+    pub fn is_over(&self) -> bool {
+        self.is_over
     }
 }
 
@@ -288,7 +296,9 @@ impl Stream for EventStream {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         let step = futures::ready!(this.steps.poll_next_unpin(cx));
-        Poll::Ready(step.map(|(event, last_id)| {
+        this.is_over |= step.is_none();
+        Poll::Ready(step.map(|(event, last_id, is_over)| {
+            this.is_over = is_over;
             this.last_id = Some(last_id).filter(|id| !id.is_empty());
             event
         }))

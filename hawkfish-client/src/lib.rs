@@ -58,7 +58,7 @@ pub use self::{
     features::{Expands, Features},
     resource::{Etag, Fetched, action_target, link},
     retry::Retry,
-    task::{Outcome, Progress, Task},
+    task::{Outcome, Progress, ProgressStream, Task},
     transport::Transport,
     walk::{Missed, Visited, Walk},
     wire::{Request, Response},
