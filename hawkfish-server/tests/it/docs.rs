@@ -14,6 +14,17 @@ use self::session::{Session, Step, built, server, top};
 use crate::process::part;
 
 const SIMULATOR: &str = "docs/simulator.md";
+const CLIENT: &str = "docs/client.md";
+const COMMAND_LINE: &str = "docs/cli.md";
+
+/// The examples in Rust, by the crate that builds them.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("hawkfish-sim", &["world", "power_on"]),
+    (
+        "hawkfish-client",
+        &["fleet", "asset_tags", "follow_events"],
+    ),
+];
 
 /// What is not run as it stands: the document, the command or the first line of the block, and why not.
 const NOT_RUN: &[(&str, &str, &str)] = &[
@@ -122,8 +133,8 @@ fn steps(document: &str) -> Vec<Step> {
                     prints: Vec::new(),
                 });
             }
-            // Tests of hawkfish-sim: of its documentation, and of its descriptions.
-            "rust" if document == SIMULATOR => {}
+            // Tests of the documentation of hawkfish-sim and hawkfish-client; descriptions are tests of hawkfish-sim.
+            "rust" if document == SIMULATOR || document == CLIENT => {}
             "toml" if document == SIMULATOR && !block.is_named() => {}
             "toml" => steps.push(settings_file(document, &block)),
             other => panic!(
@@ -186,9 +197,12 @@ fn work_through(document: &str) {
         return;
     }
     build(&["-p", "hawkfish-client", "--bin", "hawkfish"], "hawkfish");
-    for example in ["world", "power_on"] {
-        let made = format!("examples/{example}");
-        build(&["-p", "hawkfish-sim", "--example", example], &made);
+    for (of, examples) in EXAMPLES {
+        for example in *examples {
+            let made = format!("examples/{example}");
+            let arguments = ["-p", of, "--all-features", "--example", example];
+            build(&arguments, &made);
+        }
     }
     Session::new().take(&steps);
 }

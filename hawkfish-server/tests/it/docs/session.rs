@@ -65,7 +65,7 @@ impl Session {
             &format!(
                 "case \"$*\" in\n\
                  'build --release --locked -p hawkfish-server '*) echo '{{\"executable\":\"{server}\"}}' ;;\n\
-                 'run -p hawkfish-sim --example '*) exec {built}/examples/\"$5\" ;;\n\
+                 'run -p hawkfish-'*' --example '*) program={built}/examples/$5; shift 5; [ $# = 0 ] || shift; exec \"$program\" \"$@\" ;;\n\
                  *) echo \"no stand-in for: cargo $*\" >&2; exit 1 ;;\nesac",
                 server = server().display(),
                 built = built().display(),
