@@ -1,7 +1,7 @@
-//! Gives every machine of a Redfish service an asset tag, unless somebody gave it one before: `asset_tags PREFIX`.
+//! Puts a prefix before the asset tag of every machine of a Redfish service that has it not yet: `asset_tags rack-7/`.
 //!
-//! Where somebody else changes a machine at the same moment, it is read and decided anew, so that no tag is ever overwritten. Where the service is and who asks
-//! comes from `HAWKFISH_URL`, `HAWKFISH_USERNAME`, `HAWKFISH_PASSWORD`, and `HAWKFISH_CA`.
+//! Where somebody else changes a machine at the same moment, it is read and decided anew, so that nothing of theirs is overwritten. Where the service is and who
+//! asks comes from `HAWKFISH_URL`, `HAWKFISH_USERNAME`, `HAWKFISH_PASSWORD`, and `HAWKFISH_CA`.
 
 #![expect(clippy::print_stdout, reason = "a program that has something to say")]
 
@@ -20,20 +20,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let client = builder.build()?;
 
-    for (number, system) in client.systems().await?.into_iter().enumerate() {
-        let tag = format!("{prefix}-{:03}", number + 1);
-        let mut before = None;
+    for system in client.systems().await? {
+        let mut says = String::new();
         let outcome = client.update(system.uri(), |now| {
-            // Some services show an empty tag where there is none.
-            let has = now["AssetTag"].as_str().filter(|tag| !tag.is_empty());
-            before = has.map(str::to_owned);
-            Ok(before.is_none().then(|| json!({"AssetTag": tag})))
+            let tag = now["AssetTag"].as_str().unwrap_or_default();
+            if tag.starts_with(&prefix) {
+                says = format!("has been {tag}");
+                return Ok(None);
+            }
+            let tag = format!("{prefix}{tag}");
+            says = format!("is {tag}");
+            Ok(Some(json!({"AssetTag": tag})))
         });
         outcome.await?.finish(None).await?;
-        match before {
-            Some(before) => println!("{} has been {before}", system.name),
-            None => println!("{} is {tag}", system.name),
-        }
+        println!("{} {says}", system.name);
     }
     client.logout().await?;
     Ok(())
