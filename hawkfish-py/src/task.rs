@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt as _;
 use futures::stream;
 use hawkfish_client::{Error, Progress, Response};
 use pyo3::prelude::*;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::call::{Call, Flow};
+use crate::call::{Call, Flow, Plain};
 use crate::client::{answer, seconds};
 
 /// A task, or what was done at once.
@@ -72,28 +73,40 @@ impl Task {
     /// The task as the service shows it, each time that it is asked, until it is done.
     fn progress(&self) -> Flow {
         let state = Arc::clone(&self.state);
-        Flow::of(stream::try_unfold(state, |state| async move {
-            loop {
-                let mut now = state.lock().await;
-                let State::Running(task) = &mut *now else {
-                    return Ok::<_, Error>(None);
-                };
-                let (shown, after) = match task.poll().await? {
-                    Progress::Running { task, poll_after } => (task, poll_after),
-                    Progress::Done(response) => {
-                        *now = State::Done(response);
-                        return Ok(None);
+        let shown = stream::once(async move {
+            let now = state.lock().await.clone();
+            let State::Running(task) = now else {
+                return stream::empty().boxed();
+            };
+            let steps = task.progress().filter_map(move |step| {
+                let state = Arc::clone(&state);
+                async move {
+                    let step = match step {
+                        Ok(step) => step,
+                        Err(error) => return Some(Err(error)),
+                    };
+                    let shown = step.task().filter(Value::is_object);
+                    if let Progress::Done(response) = step {
+                        *state.lock().await = State::Done(response);
                     }
-                };
-                drop(now);
-                tokio::time::sleep(after.max(AT_LEAST)).await;
-                if let Some(shown) = shown.filter(Value::is_object) {
-                    return Ok(Some((shown, state)));
+                    Some(Ok::<_, Error>(shown?))
                 }
-            }
-        }))
+            });
+            steps.boxed()
+        });
+        Flow::of(shown.flatten())
+    }
+
+    /// Asks the service to end the work; false where there is nothing to end any more.
+    fn cancel(&self) -> Call {
+        let state = Arc::clone(&self.state);
+        Call::of(async move {
+            let now = state.lock().await.clone();
+            let State::Running(task) = now else {
+                return Ok(Plain(false));
+            };
+            task.cancel().await?.finish(None).await?;
+            Ok::<_, Error>(Plain(true))
+        })
     }
 }
-
-/// A service that says "at once" is not asked without pause.
-const AT_LEAST: std::time::Duration = std::time::Duration::from_millis(20);

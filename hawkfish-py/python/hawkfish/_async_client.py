@@ -172,11 +172,15 @@ class AsyncTask:
         return await self._native.wait(timeout)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """The task as the service shows it, each time that it is asked, until it is done: TaskState, PercentComplete, Messages, ... ``TaskFailed`` when
-        it fails."""
+        """The task as the service shows it, each time that it is asked, its end included where that is shown: TaskState, PercentComplete, Messages,
+        ... ``TaskFailed`` when it fails."""
         flow = self._native.progress()
         while (shown := await flow.next()) is not None:
             yield shown
+
+    async def cancel(self) -> bool:
+        """Ask the service to end the work, which ``wait`` then tells the end of. False where it was done already; ``Unsupported`` where the service cannot."""
+        return await self._native.cancel()
 
     def __repr__(self) -> str:
         return f"<hawkfish.AsyncTask {self.uri}>"

@@ -191,11 +191,15 @@ class Task:
         return self._native.wait(timeout).wait()
 
     def progress(self) -> Iterator[dict[str, Any]]:
-        """The task as the service shows it, each time that it is asked, until it is done: TaskState, PercentComplete, Messages, ... ``TaskFailed`` when
-        it fails."""
+        """The task as the service shows it, each time that it is asked, its end included where that is shown: TaskState, PercentComplete, Messages,
+        ... ``TaskFailed`` when it fails."""
         flow = self._native.progress()
         while (shown := flow.next().wait()) is not None:
             yield shown
+
+    def cancel(self) -> bool:
+        """Ask the service to end the work, which ``wait`` then tells the end of. False where it was done already; ``Unsupported`` where the service cannot."""
+        return self._native.cancel().wait()
 
     def __repr__(self) -> str:
         return f"<hawkfish.Task {self.uri}>"

@@ -102,8 +102,8 @@ class _Folder:
     def __init__(self) -> None:
         import tempfile
 
-        self.path = tempfile.mkdtemp(prefix="hawkfish-")
-        self._process = os.getpid()
+        self.path: str = tempfile.mkdtemp(prefix="hawkfish-")
+        self._process: int = os.getpid()
 
     def remove(self) -> None:
         import shutil

@@ -101,9 +101,7 @@ class Simulator:
         description.setdefault("password", "hawkfish")
         if per_system:
             description.setdefault("faces", {"by": "port"})
-        if isinstance(faults, (str, Mapping)):
-            faults = [faults]
-        for fault in faults:
+        for fault in _listed(faults):
             kind = "presets" if isinstance(fault, str) else "fault"
             description[kind] = [*description.get(kind, ()), fault]
         self.seed: int = description["seed"]
@@ -137,8 +135,9 @@ class Simulator:
     ) -> "Simulator":
         """BMCs that show a captured tree and live: ``path`` is a folder, or an archive of one, that ``hawkfish-sim record`` or DMTF's mockup creator made.
 
-        ``systems`` show it, each with a state of its own; all but the first have other serial numbers and addresses. Actions that are not understood are
-        refused with 501, or with ``unknown_actions="accept"`` answered as if they had been done. All else is as for ``Simulator``.
+        One machine shows it at ``url``. With ``systems`` more of them each does so at a BMC of its own, in ``bmcs``, with a state of its own; all but the
+        first have serial numbers, UUIDs and MAC addresses of their own. Actions that are not understood are refused with 501, or with
+        ``unknown_actions="accept"`` answered as if they had been done. All else is as for ``Simulator``.
 
         Raises ``ValueError`` for what is no capture.
         """
@@ -153,7 +152,7 @@ class Simulator:
             password=password,
             listen=listen,
             tls=tls,
-            per_system=per_system,
+            per_system=per_system or systems > 1,
             traced=traced,
         )
 
@@ -414,6 +413,14 @@ def _describe(world: Union[Mapping[str, Any], Path, None]) -> dict[str, Any]:
     if not isinstance(described, dict):
         raise ValueError(f"{world}: no description of a world")
     return described
+
+
+def _listed(faults: Union[Fault, Iterable[Fault]]) -> list[Fault]:
+    if isinstance(faults, str):
+        return [faults]
+    if isinstance(faults, Mapping):
+        return [dict(faults)]
+    return list(faults)
 
 
 def _speed(time: Union[str, float]) -> float:

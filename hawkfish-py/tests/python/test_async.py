@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
-from typing import Any
 
 import hawkfish
 import pytest
@@ -82,49 +80,5 @@ def test_failures_are_the_same_as_of_the_blocking_client() -> None:
             wrong = hawkfish.AsyncClient(simulator.url, username="admin", password="wrong")
             with pytest.raises(hawkfish.Unauthorized):
                 await wrong.get(SYSTEMS)
-
-    asyncio.run(program())
-
-
-def test_memory_is_steady_over_a_hundred_thousand_calls() -> None:
-    # Calls of the client that need no service: a fragment of what is refused, and validation, cross the border both ways.
-    client = hawkfish.Client("http://127.0.0.1:1", timeout=1)
-    session: dict[str, Any] = {
-        "@odata.id": "/redfish/v1/SessionService/Sessions/1",
-        "@odata.type": "#Session.v1_7_0.Session",
-        "Id": "1",
-        "Name": "Session",
-        "Nonsense": 1,
-    }
-
-    def calls(number: int) -> None:
-        for _ in range(number):
-            assert len(hawkfish.validate("Session", session)) == 1
-            try:
-                client.get("http://192.0.2.1/redfish/v1")
-            except hawkfish.Refused:
-                pass
-
-    calls(10_000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    calls(50_000)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < 4096, f"{grown} KiB more after 100,000 calls"
-
-
-def test_memory_is_steady_over_many_requests() -> None:
-    async def program() -> None:
-        # Nothing of what goes by is kept for a trace that nobody asks for.
-        async with hawkfish.Simulator(traced=False) as simulator, simulator.async_client(auth="basic") as client:
-
-            async def calls(number: int) -> None:
-                for _ in range(number // 50):
-                    await asyncio.gather(*(client.get(SYSTEMS) for _ in range(50)))
-
-            await calls(1_000)
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            await calls(5_000)
-            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-            assert grown < 8192, f"{grown} KiB more after 5,000 requests"
 
     asyncio.run(program())

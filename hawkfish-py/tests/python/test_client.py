@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import Any
+from functools import partial
+from typing import Any, Callable
 
 import hawkfish
 import pytest
@@ -38,6 +39,39 @@ def test_each_status_is_an_exception_of_its_kind_with_the_messages_of_the_servic
     assert error.messages[0]["MessageArgs"] == ["x"]
     assert "It broke." in str(error)
     assert error.retry_after == (7.0 if status == 503 else None)
+
+
+def test_every_kind_of_failure_is_reached_by_what_a_service_really_does(mock: Start) -> None:
+    """No exception is there for show."""
+    task = {"@odata.id": "/t", "@odata.type": "#Task.v1_7_0.Task", "TaskState": "Exception", "Messages": [{"MessageId": "Base.1.0.InternalError"}]}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/task":
+            return Answer(200, task)
+        if asked.path == "/list":
+            return Answer(200, headers={"X": "no body"})
+        if asked.path == "/long":
+            return Answer(202, {}, {"Location": "/long", "Retry-After": "0"})
+        return Answer(int(asked.path[1:]))
+
+    service = mock(answer)
+    client = hawkfish.Client(service.url, attempts=1)
+    gone = mock(lambda asked: Answer(200))
+    gone.close()
+    ways: list[Callable[[], object]] = [partial(client.get, f"/{status}") for status in KINDS]
+    ways += [
+        lambda: client.task("/task").wait(),
+        lambda: client.post("/long", wait=0.1),
+        lambda: client.get("/list"),
+        lambda: hawkfish.Client(gone.url, attempts=1).root(),
+        lambda: client.get("http://192.0.2.1/x"),
+    ]
+    reached = set()
+    for way in ways:
+        with pytest.raises(hawkfish.Error) as caught:
+            way()
+        reached.add(type(caught.value))
+    assert reached == set(hawkfish.Error.__subclasses__())
 
 
 def test_a_change_of_what_was_read_is_guarded_by_its_etag(mock: Start) -> None:

@@ -141,7 +141,17 @@ def test_work_in_the_background_shows_how_far_it_is(mock: Start) -> None:
         broken.task("/t").wait()
     with pytest.raises(hawkfish.TaskFailed):
         list(broken.task("/t").progress())
+    def cancelled(asked: Asked) -> Answer:
+        if asked.method == "DELETE":
+            ended.append(asked.path)
+            return Answer(204)
+        return Answer(202, running(5), {"Location": "/monitor", "Retry-After": "0"})
+
+    ended: list[str] = []
+    assert hawkfish.Client(mock(cancelled).url).start_post("/x").cancel() is True
+    assert ended == ["/monitor"]
     done = hawkfish.Client(mock(lambda asked: Answer(200, {"A": 1})).url).start_post("/x")
+    assert done.cancel() is False
     assert done.uri is None and list(done.progress()) == [] and done.wait() == {"A": 1}
 
 

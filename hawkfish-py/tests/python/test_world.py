@@ -178,14 +178,18 @@ def captured(folder: Path) -> str:
 
 def test_a_captured_tree_lives_again(tmp_path: Path) -> None:
     serial = captured(tmp_path)
-    with hawkfish.Simulator.replay(tmp_path, systems=2) as simulator, simulator.client() as client:
-        systems = client.resources(SYSTEMS)
-        assert len(systems) == 2
-        (first,) = [system for system in systems if system["SerialNumber"] == serial]
-        (second,) = [system for system in systems if system["SerialNumber"] != serial]
-        client.action(first, "ComputerSystem.Reset", ResetType="On")
-        simulator.run_until(lambda: client.get(first["@odata.id"])["PowerState"] == "On")
-        assert client.get(second["@odata.id"])["PowerState"] == second["PowerState"]
+    with hawkfish.Simulator.replay(tmp_path) as simulator, simulator.client() as client:
+        (system,) = client.resources(SYSTEMS)
+        assert (system["SerialNumber"], system["PowerState"]) == (serial, "Off")
+        client.action(system, "ComputerSystem.Reset", ResetType="On")
+        simulator.run_until(lambda: client.get(system["@odata.id"])["PowerState"] == "On")
+    with hawkfish.Simulator.replay(tmp_path, systems=2) as simulator:
+        found = []
+        for bmc in simulator.bmcs:
+            with hawkfish.Client(bmc.url, username=bmc.username, password=bmc.password) as client:
+                (shown,) = client.resources(SYSTEMS)
+                found.append(shown["SerialNumber"])
+        assert found[0] == serial != found[1]
     with pytest.raises(ValueError):
         hawkfish.Simulator.replay(tmp_path / "nothing")
     with pytest.raises(ValueError, match="unknown_actions"):
