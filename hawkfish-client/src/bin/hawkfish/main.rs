@@ -8,6 +8,7 @@ mod change;
 mod completions;
 mod chassis;
 mod connect;
+mod events;
 mod failure;
 mod find;
 mod firmware;
@@ -123,6 +124,9 @@ enum Command {
     /// Work that goes on in the service.
     #[command(subcommand)]
     Tasks(tasks::Command),
+    /// What happens, and who is told of it.
+    #[command(subcommand)]
+    Events(events::Command),
     /// Who is logged in.
     #[command(subcommand)]
     Sessions(sessions::Command),
@@ -281,6 +285,10 @@ async fn prepared(
     let who = asks.insert(interruptible(setup.who()).await?);
     let client = setup.client(who)?;
     let done = match arguments.watch {
+        // What it has made at the service it takes away itself, whatever ends it.
+        None if matches!(&arguments.command, Command::Events(events::Command::Listen(_))) => {
+            dispatch(&client, &output, &arguments.command).await
+        }
         None => interruptible(dispatch(&client, &output, &arguments.command)).await,
         Some(every) => {
             let pass = async || dispatch(&client, &output, &arguments.command).await;
@@ -326,6 +334,7 @@ async fn dispatch(client: &Client, output: &Output, command: &Command) -> Result
         Command::Chassis(command) => chassis::run(client, output, command).await,
         Command::Managers(command) => managers::run(client, output, command).await,
         Command::Tasks(command) => tasks::run(client, output, command).await,
+        Command::Events(command) => events::run(client, output, command).await,
         Command::Sessions(command) => sessions::run(client, output, command).await,
         Command::Accounts(command) => accounts::run(client, output, command).await,
         Command::Roles(command) => roles::run(client, output, command).await,
