@@ -1,6 +1,11 @@
 //! A rack of simulated machines on a port of loopback, for the program to be run against.
 
+use std::sync::Arc;
+
+use hawkfish_sim::fault::preset;
 use hawkfish_sim::{Builder, PASSWORD, Served, USER, World};
+use rustls::pki_types::PrivateKeyDer;
+use sha2::{Digest as _, Sha256};
 
 use super::run::{Ran, bare, ran, ran_with_input};
 
@@ -35,6 +40,39 @@ impl Rack {
             world,
             _served: served,
         }
+    }
+
+    /// One machine in a world with these faults in it.
+    pub(crate) async fn with(presets: &[&str]) -> Self {
+        let rules = presets
+            .iter()
+            .flat_map(|name| preset(name).unwrap().rules());
+        Self::serving(
+            World::builder()
+                .seed(6)
+                .systems(1)
+                .faults(rules.collect::<Vec<_>>()),
+        )
+        .await
+    }
+
+    /// One machine, by TLS, with a certificate that nobody vouches for; gives its SHA-256, too.
+    pub(crate) async fn over_tls() -> (Self, [u8; 32]) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let der = made.cert.der().clone();
+        let sha256 = Sha256::digest(&der).into();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![der], key)
+            .unwrap();
+        let world = World::builder().seed(6).systems(1).start().await.unwrap();
+        let at = ([127, 0, 0, 1], 0).into();
+        let served = world.serve_with(at, Some(Arc::new(config))).await.unwrap();
+        (Self::at(world, served), sha256)
     }
 
     /// The program, logging in here as the administrator.
@@ -83,5 +121,18 @@ impl Rack {
             .iter()
             .map(|member| member["@odata.id"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// What it prints where it has nothing to complain about.
+    pub(crate) async fn shows(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments).await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{arguments:?}");
+        ran.out
+    }
+
+    /// Lets the time of the world go on.
+    pub(crate) async fn seconds(&self, seconds: i64) {
+        let by = jiff::SignedDuration::from_secs(seconds);
+        self.world.advance(by).await.unwrap();
     }
 }

@@ -1,5 +1,6 @@
 //! The program in a process of its own, as a script or a person runs it.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::mock::{Mock, PASSWORD, USER};
@@ -43,13 +44,89 @@ impl Ran {
     }
 }
 
-/// The program with nothing of this process's environment that would tell it where to go or as whom.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_hawkfish");
+
+/// The program with nothing of this process's environment that would tell it where to go, as whom, or how to show it.
 pub(crate) fn bare() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hawkfish"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HAWKFISH_")) {
+    let mut command = Command::new(PROGRAM);
+    forget_us(&mut command);
+    command
+}
+
+/// Takes out of a command's environment what is of whoever runs the tests.
+pub(crate) fn forget_us(command: &mut Command) {
+    let ours = |name: &str| name.starts_with("HAWKFISH_") || name.starts_with("CLICOLOR");
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
-    command
+    for name in [
+        "XDG_RUNTIME_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "NO_COLOR",
+        "TMUX",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("HAWKFISH_CONFIG", "/there is no such file");
+}
+
+/// A user of the tests' own: a configuration file, and a folder at run time.
+pub(crate) struct Home {
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Self { dir };
+        std::fs::create_dir(home.runtime()).unwrap();
+        set_mode(&home.runtime(), 0o700);
+        home
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.path().join("config.toml")
+    }
+
+    pub(crate) fn runtime(&self) -> PathBuf {
+        self.dir.path().join("run")
+    }
+
+    /// The environment that leads here.
+    pub(crate) fn leads(&self, command: &mut Command) {
+        command
+            .env("HOME", self.dir.path())
+            .env("HAWKFISH_CONFIG", self.config())
+            .env("XDG_RUNTIME_DIR", self.runtime());
+    }
+
+    pub(crate) fn hawkfish(&self, arguments: &[&str]) -> Command {
+        let mut command = bare();
+        self.leads(&mut command);
+        command.args(arguments);
+        command
+    }
+
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
+        ran(self.hawkfish(arguments)).await
+    }
+
+    /// With something to read on standard input.
+    pub(crate) async fn told(&self, arguments: &[&str], input: &str) -> Ran {
+        ran_with_input(self.hawkfish(arguments), input).await
+    }
+}
+
+#[cfg(unix)]
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(unix)]
+pub(crate) fn mode_of(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 /// The program, logging in at `url` as the user of [`Mock`].
