@@ -15,6 +15,7 @@ use crate::process::part;
 
 const SIMULATOR: &str = "docs/simulator.md";
 const CLIENT: &str = "docs/client.md";
+const PYTHON: &str = "docs/python.md";
 const COMMAND_LINE: &str = "docs/cli.md";
 
 /// The examples in Rust, by the crate that builds them.
@@ -121,6 +122,8 @@ fn steps(document: &str) -> Vec<Step> {
                 text: block.text(),
                 prints: Vec::new(),
             }),
+            // A test of hawkfish-py.
+            "python" if document == PYTHON => {}
             "python" => {
                 let name = format!("block-{}.py", block.line);
                 steps.push(Step::File {
@@ -227,6 +230,11 @@ fn every_command_of_the_guide_to_the_simulator_does_what_it_says() {
 }
 
 #[test]
+fn every_command_of_the_guide_to_the_command_line_does_what_it_says() {
+    work_through(COMMAND_LINE);
+}
+
+#[test]
 fn every_example_runs_as_its_readme_calls_it() {
     work_through("examples/README.md");
 }
@@ -237,6 +245,7 @@ fn every_block_of_every_document_is_run_or_has_a_reason_not_to_be() {
         "README.md",
         "docs/operation.md",
         SIMULATOR,
+        COMMAND_LINE,
         "examples/README.md",
     ];
     for document in documents() {

@@ -49,9 +49,11 @@ impl Session {
             simulator: free_port(),
             control: free_port(),
         };
-        for name in ["work", "home", "bin", "out"] {
+        for name in ["work", "home", "bin", "out", "run"] {
             std::fs::create_dir(session.at(name)).unwrap();
         }
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(session.at("run"), private).unwrap();
         // What a reader sees who stands in the project's top folder.
         for entry in std::fs::read_dir(top()).unwrap() {
             let entry = entry.unwrap();
@@ -103,6 +105,7 @@ impl Session {
             .env("PATH", std::env::join_paths(path).unwrap())
             .env("HOME", self.at("home"))
             .env("TMPDIR", self.folder.path())
+            .env("XDG_RUNTIME_DIR", self.at("run"))
             .current_dir(self.at("work"));
         command
     }
