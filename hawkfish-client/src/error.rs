@@ -168,6 +168,56 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What to do about it, a sentence each: what the service says first (`Resolution` of its messages), then what follows from the kind. Never empty.
+    pub fn advice(&self) -> Vec<String> {
+        let mut advice: Vec<String> = Vec::new();
+        for message in self.messages() {
+            let resolution = message.resolution.trim();
+            // "None" and "None." are what the registries have where there is nothing to do.
+            let says = !resolution.is_empty()
+                && !resolution.trim_matches('.').eq_ignore_ascii_case("none");
+            if says && !advice.iter().any(|known| known == resolution) {
+                advice.push(resolution.to_owned());
+            }
+        }
+        advice.push(self.kind_advice());
+        advice
+    }
+
+    fn kind_advice(&self) -> String {
+        match self.kind {
+            Kind::BadRequest => "Change the request: the messages of the service say what is wrong with it.",
+            Kind::Unauthorized => "Give a user name and a password that the service knows, or log in again.",
+            Kind::Forbidden => "Ask as somebody whose role allows it.",
+            Kind::NotFound => "Read the collection again: what is there may have changed.",
+            Kind::Unsupported => "Look at Actions and Allow of the resource for what the service offers.",
+            Kind::Conflict => "Look at the state of the resource: it does not allow this now.",
+            Kind::PreconditionFailed => {
+                "Read the resource again and decide anew; `Client::update` does both."
+            }
+            Kind::Unavailable {
+                retry_after: Some(after),
+            } => return format!("Try again in {} s.", after.as_secs().max(1)),
+            Kind::Unavailable { retry_after: None } => "Try again later.",
+            Kind::Service => "Look into the log of the service, or update its firmware.",
+            Kind::TaskFailed => "Look at the messages of the task.",
+            Kind::TimedOut => "Wait longer, or look at the task later: the work goes on.",
+            Kind::Protocol => {
+                "See that the URL is that of a Redfish service; if it is, its answer is broken."
+            }
+            Kind::Transport if self.unsent => {
+                "See that the address is right, the service runs, and its certificate is trusted. Nothing was sent."
+            }
+            Kind::Transport => {
+                "Look whether the change was made before sending it again: the answer was lost."
+            }
+            Kind::Refused => "Change the call: nothing was sent.",
+        }
+        .to_owned()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;

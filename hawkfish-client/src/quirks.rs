@@ -524,6 +524,9 @@ pub(crate) fn other_form(tag: &Etag) -> Option<Etag> {
 /// The URI as one of the service: where it names another host, its path.
 pub(crate) fn here(base: &Url, uri: &str) -> Option<String> {
     let uri = uri.trim();
+    if uri.is_empty() {
+        return None;
+    }
     let rootless = ["SessionService/", "TaskService/", "JobService/", "v1/"]
         .iter()
         .any(|begin| uri.starts_with(begin));

@@ -16,6 +16,8 @@ use crate::wire::{Request, Response};
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 const MAX_REDIRECTS: usize = 5;
+/// Sessions that are opened for one request at most: some services refuse a good one now and then.
+const MAX_RENEWALS: u32 = 2;
 
 impl Client {
     /// Sends a request and gives back the answer, whatever its status.
@@ -66,18 +68,22 @@ impl Client {
         if request.anonymous {
             return self.persist(request, url, None).await;
         }
-        let authorization = self.authorization().await?;
-        let response = self.persist(request, url, authorization.as_ref()).await?;
-        // The service has ended the session: it did nothing, so the request can be sent again.
-        if response.status == StatusCode::UNAUTHORIZED
-            && let Some((name, token)) = authorization
-            && name == X_AUTH_TOKEN
-            && self.forget(&token)
-        {
+        let mut renewals = 0;
+        loop {
             let authorization = self.authorization().await?;
-            return self.persist(request, url, authorization.as_ref()).await;
+            let response = self.persist(request, url, authorization.as_ref()).await?;
+            // The service has ended the session: it did nothing, so the request can be sent again.
+            let ended = match authorization {
+                Some((name, token)) if response.status == StatusCode::UNAUTHORIZED => {
+                    name == X_AUTH_TOKEN && renewals < MAX_RENEWALS && self.forget(&token)
+                }
+                _ => false,
+            };
+            if !ended {
+                return Ok(response);
+            }
+            renewals += 1;
         }
-        Ok(response)
     }
 
     /// Sends it, and again where that is safe and may help.

@@ -120,7 +120,11 @@ impl Client {
             return false;
         }
         // Another request may have renewed it already.
-        self.inner.held().take_if(|held| held.token == *token);
+        let ended = self.inner.held().take_if(|held| held.token == *token);
+        if let Some(session) = ended {
+            // It may have been refused by mistake, and would keep one of few places.
+            self.inner.close_behind(session);
+        }
         true
     }
 
@@ -191,11 +195,20 @@ fn closing(uri: String, token: HeaderValue) -> Request {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let ours = self.held().take_if(|session| !session.given);
-        let Some((uri, token)) = ours.and_then(|session| Some((session.uri?, session.token)))
-        else {
+        let ours = self.held().take();
+        if let Some(session) = ours {
+            self.close_behind(session);
+        }
+    }
+}
+
+impl Inner {
+    /// Closes a session of ours without anybody who waits for it.
+    fn close_behind(&self, session: Session) {
+        let Some(uri) = session.uri.filter(|_| !session.given) else {
             return;
         };
+        let token = session.token;
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use hawkfish_client::{Client, Kind};
+use hawkfish_client::{Client, Kind, Retry};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 async fn asked(answer: ResponseTemplate) -> hawkfish_client::Error {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&server).await;
-    let client = Client::builder(server.uri()).build().unwrap();
+    let client = Client::builder(server.uri()).retry(Retry::none());
+    let client = client.build().unwrap();
     client.get_value("/redfish/v1/x").await.unwrap_err()
 }
 
@@ -127,4 +128,22 @@ async fn an_answer_that_does_not_come_in_time_is_a_transport_error() {
     let error = client.root().await.unwrap_err();
     assert_eq!(error.kind, Kind::Transport);
     assert!(error.to_string().contains("in time"), "{error}");
+}
+
+#[tokio::test]
+async fn every_error_says_what_to_do_first_what_the_service_advises() {
+    let body = serde_json::json!({"error": {"code": "Base.1.22.GeneralError", "message": "See below.", "@Message.ExtendedInfo": [
+        {"MessageId": "Base.1.22.PropertyUnknown", "Message": "There is no Foo.", "Resolution": "Leave Foo out."},
+        {"MessageId": "Base.1.22.PropertyUnknown", "Message": "There is no Bar.", "Resolution": "Leave Foo out."},
+        {"MessageId": "Base.1.22.Success", "Message": "Well.", "Resolution": "None."}]}});
+    for status in [400, 401, 403, 404, 405, 409, 412, 500, 503] {
+        let error = asked(ResponseTemplate::new(status).set_body_json(&body)).await;
+        let advice = error.advice();
+        assert_eq!(advice.len(), 2, "{status}: {advice:?}");
+        assert_eq!(advice[0], "Leave Foo out.");
+    }
+    let later = ResponseTemplate::new(503).insert_header("retry-after", "90");
+    assert_eq!(asked(later).await.advice(), ["Try again in 90 s."]);
+    let refused = Client::builder("ftp://x").build().unwrap_err();
+    assert!(refused.advice()[0].contains("nothing was sent"));
 }
