@@ -15,11 +15,7 @@ use pyo3::sync::PyOnceLock;
 use serde_json::Value;
 
 use crate::errors::named;
-use crate::runtime;
-
-/// What becomes of it, made once Python has a moment for it.
-type Give = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
-type Work = Pin<Box<dyn Future<Output = Give> + Send>>;
+use crate::runtime::{self, Give, Work};
 
 /// What can go wrong, as an exception.
 pub(crate) trait Failure: Send + 'static {
@@ -134,21 +130,7 @@ impl Call {
 
     /// Leaves the event loop free meanwhile. Cancelling drops the future.
     fn __await__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let work = self.take()?;
-        let later = runtime::future(py, async move { Ok(Given(work.await)) })?;
-        later.call_method0("__await__")
-    }
-}
-
-struct Given(Give);
-
-impl<'py> IntoPyObject<'py> for Given {
-    type Target = PyAny;
-    type Output = Bound<'py, PyAny>;
-    type Error = PyErr;
-
-    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        Ok((self.0)(py)?.into_bound(py))
+        runtime::later(py, self.take()?)?.call_method0("__await__")
     }
 }
 

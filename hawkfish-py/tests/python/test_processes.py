@@ -261,3 +261,36 @@ def test_it(hawkfish_bmc, worker_id, others, number):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "each", str(test)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout + done.stderr
+
+
+# A call that ends as the interpreter does, one that is left behind by its loop, and one that a thread of its own still waits for.
+ENDS = """
+import asyncio, sys, threading, time
+import hawkfish
+
+rule = {"name": "slow", "when": {"uri": "/redfish/v1/Systems"}, "then": {"delay": {"constant": "1h"}}}
+simulator = hawkfish.Simulator(faults=[rule], time="real")
+
+async def program():
+    client = simulator.async_client(auth="basic")
+    left = asyncio.ensure_future(client.get("/redfish/v1/Systems"))
+    await asyncio.gather(*(client.root() for _ in range(5)))
+    if sys.argv[1] == "loop":
+        return
+    left.cancel()
+
+if sys.argv[1] == "thread":
+    threading.Thread(target=simulator.client(auth="basic").get, args=["/redfish/v1/Systems"], daemon=True).start()
+    while not simulator.fired("slow"):
+        time.sleep(0.01)
+    # Long enough that the thread looks for Ctrl-C now and again.
+    time.sleep(0.25)
+asyncio.run(program())
+"""
+
+
+@pytest.mark.parametrize("what", ["plain", "loop", "thread"])
+def test_the_interpreter_ends_in_order_whatever_is_under_way(what: str) -> None:
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", ENDS, what], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")

@@ -201,13 +201,3 @@ def test_a_refused_password_is_seen_in_the_trace() -> None:
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(urllib.request.Request(simulator.url + SYSTEM))
         assert "GET /redfish/v1/Systems" in simulator.trace and "401" in simulator.trace
-
-
-def test_what_the_readme_shows_runs() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
-    blocks = [block.split("```")[0] for block in text.split("```python\n")[1:]]
-    # The first is about a BMC that there is not; it is held against nothing but the language.
-    for block in blocks:
-        compile(block, "README.md", "exec")
-    (simulated,) = [block for block in blocks if "hawkfish.Simulator(" in block]
-    exec(simulated, {})
