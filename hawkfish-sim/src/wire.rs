@@ -9,7 +9,7 @@ use hawkfish_server::App;
 use hawkfish_server::app::Reach;
 use hawkfish_server::serve::{Bounds, Close, Opening, serve_all};
 use hawkfish_server::settings::TlsChoice;
-use hawkfish_server::tls;
+use hawkfish_server::tls::{self, Identity};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use tokio::net::TcpListener;
@@ -161,10 +161,16 @@ impl World {
     }
 
     /// Has the service tell where it is served.
-    pub(crate) fn tell_served(&self, at: SocketAddr, tls: bool) {
+    pub(crate) fn tell_served(
+        &self,
+        at: SocketAddr,
+        tls: bool,
+        identity: Option<Arc<Identity>>,
+    ) {
         self.app().reached(Reach {
             https: tls.then_some(at),
             http: (!tls).then_some(at),
+            identity,
             ..Reach::default()
         });
         self.traced(|trace| trace.control(self.now(), Control::Served { at, tls }));
@@ -187,9 +193,18 @@ impl World {
         at: SocketAddr,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> io::Result<Served> {
+        self.serve_as(at, tls, None).await
+    }
+
+    async fn serve_as(
+        &self,
+        at: SocketAddr,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        identity: Option<Arc<Identity>>,
+    ) -> io::Result<Served> {
         let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
-        self.tell_served(address, tls.is_some());
+        self.tell_served(address, tls.is_some(), identity);
         let bounds = Bounds {
             max_connections: CONNECTIONS,
         };
@@ -242,13 +257,8 @@ impl World {
     ) -> io::Result<Served> {
         let tls = tls::load(&TlsChoice::SelfSigned, dir, at.ip())?
             .ok_or_else(|| io::Error::other("no certificate was made"))?;
-        let served = self.serve_with(at, Some(tls.config)).await?;
-        self.app().reached(Reach {
-            https: Some(served.address),
-            identity: Some(tls.identity),
-            ..Reach::default()
-        });
-        Ok(served)
+        self.serve_as(at, Some(tls.config), Some(tls.identity))
+            .await
     }
 
     /// Serves the control of this world at `at` for whoever has the token: see [`crate::control`].

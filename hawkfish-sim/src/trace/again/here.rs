@@ -198,7 +198,7 @@ impl Run<'_> {
             Control::ClearFault(name) => drop(self.world.clear_fault(name)),
             // It goes from entry to entry.
             Control::Speed(_) => {}
-            Control::Served { at, tls } => self.world.tell_served(*at, *tls),
+            Control::Served { at, tls } => self.world.tell_served(*at, *tls, None),
         }
         Ok(())
     }
