@@ -1,5 +1,7 @@
 //! `certificates`: what the service shows that it is, and asks others to show.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -247,6 +249,8 @@ async fn csr(client: &Client, output: &Output, csr: &Csr) -> Result<()> {
     if let Some(bits) = csr.key_bits {
         parameters.insert("KeyBitLength".into(), bits.into());
     }
+    // Before the service makes a key, since the one that it made last is gone by that.
+    let file = csr.out.as_deref().map(New::at).transpose()?;
     let outcome = client
         .action(&service, "CertificateService.GenerateCSR", &parameters)
         .await?;
@@ -256,11 +260,8 @@ async fn csr(client: &Client, output: &Output, csr: &Csr) -> Result<()> {
             "the service has made a request but does not show it".into(),
         ));
     };
-    match &csr.out {
-        Some(file) => {
-            write_new(file, request)?;
-            output.line(&format!("{}: written", file.display()))
-        }
+    match file {
+        Some(file) => output.line(&format!("{}: written", file.write(request)?)),
         None => match output.format {
             crate::output::Format::Table => {
                 for line in request.lines() {
@@ -273,11 +274,42 @@ async fn csr(client: &Client, output: &Output, csr: &Csr) -> Result<()> {
     }
 }
 
-fn write_new(file: &Path, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    let wrong = |error: std::io::Error| Failure::Usage(format!("{}: {error}", file.display()));
-    let mut made = std::fs::File::create_new(file).map_err(wrong)?;
-    made.write_all(text.as_bytes()).map_err(wrong)
+/// A file that was not there before; gone again unless something was written.
+#[derive(Debug)]
+struct New {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl New {
+    fn at(path: &Path) -> Result<Self> {
+        let file = File::create_new(path)
+            .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: Some(file),
+        })
+    }
+
+    /// Where it was written.
+    fn write(mut self, text: &str) -> Result<String> {
+        let path = self.path.display().to_string();
+        if let Some(file) = &mut self.file {
+            file.write_all(text.as_bytes())
+                .map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
+        }
+        self.file = None;
+        Ok(path)
+    }
+}
+
+impl Drop for New {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            // Nobody misses what is empty.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 async fn replace(client: &Client, output: &Output, replace: &Replace) -> Result<()> {

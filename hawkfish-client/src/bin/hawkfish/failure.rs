@@ -102,6 +102,10 @@ impl Failure {
         if advice.is_empty() || matches!(error.kind, Kind::PreconditionFailed | Kind::Unavailable { .. }) {
             advice.extend(ours);
         }
+        let mut messages = error.messages().iter();
+        if messages.any(|message| message.key() == "PasswordChangeRequired") {
+            advice.push("Set another password with `hawkfish accounts passwd`.".into());
+        }
         advice.dedup();
         advice
     }

@@ -26,7 +26,7 @@ pub(crate) struct Rm {
     mine_not: bool,
     /// With --mine-not: only those of this user.
     #[arg(long, value_name = "NAME", requires = "mine_not")]
-    user: Option<String>,
+    of: Option<String>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -88,10 +88,7 @@ async fn others(client: &Client, output: &Output, collection: &str, rm: &Rm) -> 
     for session in find::all(client, collection).await? {
         let user = session.value.get("UserName").and_then(Value::as_str);
         if ours == Some(find::id(&session.uri))
-            || rm
-                .user
-                .as_deref()
-                .is_some_and(|wanted| user != Some(wanted))
+            || rm.of.as_deref().is_some_and(|wanted| user != Some(wanted))
         {
             continue;
         }
