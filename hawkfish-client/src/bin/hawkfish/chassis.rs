@@ -267,6 +267,12 @@ async fn power(client: &Client, output: &Output, chassis: &Value) -> Result<()> 
     }
 }
 
+/// A number without a fraction that says nothing.
+fn whole(number: &Value) -> String {
+    let text = number.to_string();
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
 fn of(resource: &Value, pointer: &str) -> Value {
     resource.pointer(pointer).cloned().unwrap_or_default()
 }
@@ -303,9 +309,9 @@ async fn thermal(client: &Client, output: &Output, chassis: &Value) -> Result<()
         let turns = of(fan, "/SpeedPercent/SpeedRPM");
         let words = match (&percent, &turns) {
             (Value::Null, Value::Null) => return sensors::view(fan),
-            (Value::Null, turns) => format!("{turns} RPM"),
-            (percent, Value::Null) => format!("{percent} %"),
-            (percent, turns) => format!("{percent} %, {turns} RPM"),
+            (Value::Null, turns) => format!("{} RPM", whole(turns)),
+            (percent, Value::Null) => format!("{} %", whole(percent)),
+            (percent, turns) => format!("{} %, {} RPM", whole(percent), whole(turns)),
         };
         parts::with(fan, [("·Reading", words.into())])
     });

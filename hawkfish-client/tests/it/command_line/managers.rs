@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::rack::Rack;
 use super::little::Little;
+use super::rack::Rack;
 
 const ID: &str = "863c6fd3-6d16-410b-b287-b8bb3d125a3a";
 
@@ -14,7 +14,9 @@ fn manager(rest: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn managers_are_listed_and_shown() {
     let rack = Rack::of(2).await;
-    insta::assert_snapshot!("list", rack.shows(&["managers", "ls"]).await);
+    let columns = "ID,NAME,TYPE,STATE,HEALTH,MODEL";
+    let out = rack.shows(&["managers", "ls", "--columns", columns]).await;
+    insta::assert_snapshot!("list", out);
     let shown = rack.shows(&["managers", "show", "BMC of sim-00001"]).await;
     for words in [
         "Type          BMC",

@@ -123,6 +123,9 @@ async fn ways(client: &Client, system: &Value) -> Result<Vec<Way>> {
     if let Some(graphical) = system.get("GraphicalConsole") {
         listed("graphical", graphical, &Value::Null, &mut ways);
     }
+    if let Some(media) = system.get("VirtualMediaConfig") {
+        of_media(media, &mut ways);
+    }
     let managers = parts::at(client, system, "/Links/ManagedBy").await?;
     for manager in managers.unwrap_or_default() {
         let protocols = parts::linked(client, &manager.value, "/NetworkProtocol").await?;
@@ -139,6 +142,11 @@ async fn ways(client: &Client, system: &Value) -> Result<Vec<Way>> {
             if let Some(offered) = manager.value.get(name) {
                 listed(console, offered, &protocols, &mut ways);
             }
+        }
+        if let Some(media) = protocols.get("VirtualMedia")
+            && !ways.iter().any(|way| way.console == MEDIA)
+        {
+            of_media(media, &mut ways);
         }
     }
     Ok(ways)
@@ -166,6 +174,24 @@ fn of_machine(serial: &Value, ways: &mut Vec<Way>) {
             enabled: one.get("ServiceEnabled") != Some(&Value::Bool(false)),
             port: None,
             uri: parts::text(one, "/ConsoleURI").map(str::to_owned),
+            command: None,
+        });
+    }
+}
+
+const MEDIA: &str = "virtual media";
+
+/// The port to which a viewer brings media of its own; where there is none, nothing can be brought.
+fn of_media(media: &Value, ways: &mut Vec<Way>) {
+    if let Some(port) = port(media) {
+        let switches = ["ServiceEnabled", "ProtocolEnabled"].iter();
+        let mut switches = switches.filter_map(|name| media.get(*name)?.as_bool());
+        ways.push(Way {
+            console: MEDIA,
+            by: "Oem".to_owned(),
+            enabled: switches.all(|on| on),
+            port: Some(port),
+            uri: None,
             command: None,
         });
     }

@@ -62,7 +62,7 @@ async fn the_boot_order_is_set_whole_or_only_its_first() {
     assert_eq!(out, "sim-00001: tries Boot0001, Boot0003, Boot0000\n");
     assert_eq!(order().await, json!(["Boot0001", "Boot0003", "Boot0000"]));
     for (option, says) in [
-        ("Boot0099", "no boot option Boot0099, but Boot0000, "),
+        ("Boot0099", "no boot option Boot0099, but Boot0001, "),
         ("Pxe", "Pxe may be Boot0003 or Boot0004"),
     ] {
         let ran = rack

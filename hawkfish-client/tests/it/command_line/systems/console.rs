@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use super::super::run::ran;
 use super::super::little::Little;
+use super::super::run::ran;
 
 /// A machine that says how its consoles are reached.
 async fn new() -> Little {
@@ -16,6 +16,7 @@ async fn new() -> Little {
                 "SSH": {"ServiceEnabled": true, "Port": 2200, "ConsoleEntryCommand": "console 1"},
                 "Telnet": {"ServiceEnabled": false, "Port": 2300},
                 "WebSocket": {"ConsoleURI": "wss://bmc.example/console/7", "Interactive": true}},
+            "VirtualMediaConfig": {"ServiceEnabled": true, "Port": 5120},
             "GraphicalConsole": {"ServiceEnabled": true, "Port": 5900, "ConnectTypesSupported": ["KVMIP"]}}),
         [],
     )

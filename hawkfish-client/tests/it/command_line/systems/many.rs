@@ -63,24 +63,21 @@ async fn one_machine_that_cannot_fails_the_command_and_keeps_no_other_from_its_t
     let rack = Rack::of(2).await;
     rack.shows(&["systems", "power", NAME, "on"]).await;
     rack.seconds(120).await;
-    let ran = rack.run(&["systems", "power", "--all", "on"]).await;
+    // What cannot be told anything because it is off.
+    let ran = rack.run(&["systems", "power", "--all", "nmi"]).await;
     assert_eq!(ran.code, 5, "{}", ran.err);
     assert!(ran.err.contains("1 of 2 failed"), "{}", ran.err);
     assert!(ran.out.contains("409 Conflict"), "{}", ran.out);
-    rack.seconds(120).await;
-    assert_eq!(states(&rack).await, ["On", "On"]);
     let ran = rack
-        .run(&["systems", "power", "nobody", "sim-00002", "off", "--force"])
+        .run(&["systems", "power", "nobody", NAME, "off", "--force"])
         .await;
     assert_eq!(ran.code, 4, "{}", ran.err);
     rack.seconds(120).await;
-    assert_eq!(states(&rack).await, ["On", "Off"]);
+    assert_eq!(states(&rack).await, ["Off", "Off"]);
     // What fails in two ways has no exit code of its own.
-    let ran = rack.run(&["systems", "power", "nobody", NAME, "on"]).await;
+    let both = ["-o", "yaml", "systems", "power", "nobody", NAME, "Nmi"];
+    let ran = rack.run(&both).await;
     assert_eq!(ran.code, 1, "{}", ran.err);
-    let ran = rack
-        .run(&["-o", "yaml", "systems", "power", "nobody", NAME, "on"])
-        .await;
     assert!(
         ran.out.contains("ExitCode: 5") && ran.out.contains("ExitCode: 4"),
         "{}",
@@ -173,4 +170,47 @@ async fn waiting_ends_with_its_time_and_says_how_it_still_is() {
         .run(&["systems", "wait", NAME, "--power", "sideways"])
         .await;
     assert_eq!(ran.code, 2, "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resets_in_the_background_are_waited_for_or_not() {
+    let rack = Rack::of(2).await;
+    rack.shows(&["systems", "power", "--all", "on"]).await;
+    rack.seconds(120).await;
+    let out = rack
+        .shows(&["systems", "power", "--all", "cycle", "--no-wait"])
+        .await;
+    assert_eq!(
+        out.matches("goes on as /redfish/v1/TaskService/Tasks/")
+            .count(),
+        2,
+        "{out}"
+    );
+    rack.seconds(300).await;
+    let mut cycling = rack.hawkfish();
+    cycling.args(["systems", "power", NAME, "cycle", "--within", "60"]);
+    let cycling = tokio::spawn(ran(cycling));
+    // The time of the machines stands: the task cannot end before it goes on.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!cycling.is_finished());
+    rack.seconds(300).await;
+    let ended = cycling.await.unwrap();
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "sim-00001: PowerCycle\n"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(states(&rack).await, ["On", "On"]);
+    // The limit of a row of them is each one's own.
+    let ran = rack
+        .run(&["systems", "power", "--all", "cycle", "--within", "1"])
+        .await;
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert_eq!(
+        ran.out.matches("not done in time").count(),
+        2,
+        "{}",
+        ran.out
+    );
 }

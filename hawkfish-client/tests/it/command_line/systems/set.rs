@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::super::rack::Rack;
 use super::super::little::Little;
+use super::super::rack::Rack;
 use super::{NAME, system};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,12 +18,10 @@ async fn tag_light_watchdog_and_what_power_does_are_set() {
             "rack 7",
             "--indicator",
             "on",
-            "--watchdog",
-            "off",
-            "--power-restore",
-            "alwayson",
             "--watchdog-action",
             "powerdown",
+            "--power-restore",
+            "alwayson",
         ])
         .await;
     assert_eq!(
@@ -31,10 +29,13 @@ async fn tag_light_watchdog_and_what_power_does_are_set() {
         "sim-00001: AssetTag, HostWatchdogTimer, LocationIndicatorActive, PowerRestorePolicy set\n"
     );
     let now = rack.get(&system("")).await;
+    assert_eq!(now["HostWatchdogTimer"]["TimeoutAction"], "PowerDown");
+    rack.shows(&["systems", "set", NAME, "--watchdog", "off"])
+        .await;
+    let now = rack.get(&system("")).await;
     assert_eq!(now["AssetTag"], "rack 7");
     assert_eq!(now["LocationIndicatorActive"], true);
     assert_eq!(now["HostWatchdogTimer"]["FunctionEnabled"], false);
-    assert_eq!(now["HostWatchdogTimer"]["TimeoutAction"], "PowerDown");
     assert_eq!(now["PowerRestorePolicy"], "AlwaysOn");
     for (option, value, says) in [
         ("--power-restore", "Sometimes", "AlwaysOn, AlwaysOff"),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::rack::Rack;
 use super::super::little::Little;
+use super::super::rack::Rack;
 use super::{NAME, system};
 
 #[tokio::test(flavor = "multi_thread")]
