@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
+use futures::stream;
 use hawkfish_client::transport::Chunks;
 use hawkfish_client::{Error, Kind, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -61,14 +62,17 @@ impl<T: Transport> Transport for Cutting<T> {
         let mut left = least + usize::try_from(self.dice.lock().unwrap().below(4000)).unwrap();
         Box::pin(async move {
             Ok(self.inner.open(request).await?.map(|body| {
-                let pieces = body.map(move |piece| {
-                    let mut piece = piece?;
-                    if left == 0 {
-                        return Err(Error::new(Kind::Transport, "the connection was cut"));
+                let pieces = body.flat_map(move |piece| {
+                    let cut = || Err(Error::new(Kind::Transport, "the connection was cut"));
+                    let mut pieces = vec![piece];
+                    if let [Ok(bytes)] = pieces.as_mut_slice() {
+                        bytes.truncate(left);
+                        left -= bytes.len();
+                        if left == 0 {
+                            pieces.push(cut());
+                        }
                     }
-                    piece.truncate(left);
-                    left -= piece.len();
-                    Ok(piece)
+                    stream::iter(pieces)
                 });
                 let mut over = false;
                 let pieces = pieces.take_while(move |piece| {
