@@ -37,8 +37,12 @@ impl Network {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
+            // BMCs close a connection that nobody uses after five seconds; a change sent at that moment would be lost, and nobody could tell whether it was made.
+            .pool_idle_timeout(Duration::from_secs(4))
             .timeout(timeout)
             .tcp_keepalive(KEEPALIVE)
+            .tcp_keepalive_interval(KEEPALIVE / 3)
+            .tcp_keepalive_retries(3)
             .referer(false)
             .danger_accept_invalid_certs(trust.insecure);
         for pem in &trust.ca_pem {
@@ -165,7 +169,11 @@ async fn whole(
     mut response: reqwest::Response,
 ) -> Result<http::Response<Bytes>, Error> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(what, error))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| failed(what, error))?
+    {
         if body.len() + chunk.len() > MAX_BODY {
             return Err(Error::protocol(format!(
                 "{what}: the answer is longer than {MAX_BODY} bytes"

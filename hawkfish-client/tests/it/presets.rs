@@ -223,7 +223,7 @@ async fn fares(held: &Held) -> Vec<String> {
     let url = format!("{scheme}://{}", served.address);
     let mut builder = Client::builder(&url)
         .session(USER, PASSWORD)
-        .timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(1))
         .retry(Retry {
             // One in five fails by chance: that all do is not what is to be seen here.
             attempts: 8,

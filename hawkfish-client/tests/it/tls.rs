@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hawkfish_client::{Client, Kind};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -7,6 +8,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A service with a certificate of its own; gives its URL and the certificate.
 async fn listen() -> (String, String) {
+    let (url, pem, _) = counted().await;
+    (url, pem)
+}
+
+/// The same, and how often somebody has connected.
+async fn counted() -> (String, String, Arc<AtomicUsize>) {
+    let connected = Arc::new(AtomicUsize::new(0));
+    let count = connected.clone();
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
@@ -22,6 +31,7 @@ async fn listen() -> (String, String) {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;
             };
@@ -33,7 +43,21 @@ async fn listen() -> (String, String) {
             let _ = stream.shutdown().await;
         }
     });
-    (format!("https://localhost:{port}"), cert.pem())
+    (format!("https://localhost:{port}"), cert.pem(), connected)
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_not_asked_for_again() {
+    let (url, _, connected) = counted().await;
+    for client in [
+        Client::builder(&url),
+        Client::builder(&url).fingerprint([7; 32]),
+    ] {
+        let before = connected.load(Ordering::Relaxed);
+        let error = client.build().unwrap().root().await.unwrap_err();
+        assert!(error.is_unsent(), "{error}");
+        assert_eq!(connected.load(Ordering::Relaxed), before + 1);
+    }
 }
 
 #[tokio::test]
