@@ -3,8 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use hawkfish_client::{Client, Kind};
+use serde_json::json;
+use wiremock::matchers::{any, method, path_regex};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::rack::Rack;
+use super::run::bare;
 
 const ACCOUNTS: &str = "/redfish/v1/AccountService/Accounts";
 
@@ -190,4 +194,110 @@ async fn who_may_not_is_refused_as_such() {
     let add = ["accounts", "rm", "admin"];
     rack.run_as("olga", "olga's first", &add).await.failed(3);
     assert_eq!(rack.members(ACCOUNTS).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_session_it_has_to_be_said_whose_password_it_is() {
+    let rack = Rack::of(1).await;
+    add(&rack, "olga", "Operator", "olga's first").await;
+    let passwd = async |more: &[&str]| {
+        let mut command = rack.hawkfish();
+        command
+            .env("HAWKFISH_AUTH", "basic")
+            .env("HAWKFISH_USERNAME", "olga")
+            .env("HAWKFISH_PASSWORD", "olga's first")
+            .args([&["accounts", "passwd", "--password-stdin"], more].concat());
+        super::run::ran_with_input(command, "olga's second\n").await
+    };
+    let err = passwd(&[]).await.failed(2);
+    assert!(err.contains("name the account"), "{err}");
+    assert!(is_let_in(&rack, "olga", "olga's first").await);
+}
+
+/// A service whose accounts are slots that are always there, as those of IPMI are.
+async fn slots() -> MockServer {
+    let server = MockServer::start().await;
+    let at = |path: &str| json!({"@odata.id": format!("/redfish/v1{path}")});
+    let slot = |id: &str, name: &str| json!({"@odata.id": format!("/redfish/v1/A/{id}"), "Id": id, "UserName": name, "Enabled": name != ""});
+    for (path, body) in [
+        ("", json!({"AccountService": at("/S")})),
+        ("/S", json!({"Accounts": at("/A")})),
+        (
+            "/A",
+            json!({"Members": [at("/A/1"), at("/A/2"), at("/A/3")]}),
+        ),
+        ("/A/1", slot("1", "")),
+        ("/A/2", slot("2", "root")),
+        ("/A/3", slot("3", "")),
+    ] {
+        let answer = ResponseTemplate::new(200)
+            .insert_header("etag", "\"7\"")
+            .set_body_json(body);
+        let path = path_regex(format!("^/redfish/v1{path}/?$"));
+        let given = Mock::given(method("GET")).and(path);
+        given.respond_with(answer).mount(&server).await;
+    }
+    let given = Mock::given(method("PATCH"));
+    given
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    let refused = ResponseTemplate::new(405);
+    Mock::given(any())
+        .respond_with(refused)
+        .with_priority(10)
+        .mount(&server)
+        .await;
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_accounts_are_slots_an_empty_one_is_filled_and_emptied_again() {
+    let server = slots().await;
+    let run = async |arguments: &[&str], input: &str| {
+        let mut command = bare();
+        command.env("HAWKFISH_URL", server.uri()).args(arguments);
+        super::run::ran_with_input(command, input).await
+    };
+    let listed = run(&["accounts", "ls"], "").await.done();
+    assert!(
+        listed.lines().count() == 2 && listed.contains("root"),
+        "{listed}"
+    );
+    let listed = run(&["accounts", "ls", "--all"], "").await.done();
+    assert_eq!(listed.lines().count(), 4);
+    let add = [
+        "accounts",
+        "add",
+        "olga",
+        "--role",
+        "Operator",
+        "--password-stdin",
+    ];
+    assert_eq!(run(&add, "secret\n").await.done(), "olga: added\n");
+    assert_eq!(
+        run(&["accounts", "rm", "root"], "").await.done(),
+        "root: removed\n"
+    );
+    let requests = server.received_requests().await.unwrap();
+    let patches: Vec<_> = requests
+        .iter()
+        .filter(|request| request.method.as_str() == "PATCH")
+        .map(|request| {
+            assert_eq!(request.headers["if-match"], "\"7\"");
+            let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+            (request.url.path().to_owned(), body)
+        })
+        .collect();
+    // Not the first, which is nobody's.
+    let filled =
+        json!({"UserName": "olga", "Password": "secret", "RoleId": "Operator", "Enabled": true});
+    let emptied = json!({"UserName": "", "Enabled": false});
+    assert_eq!(
+        patches,
+        [
+            ("/redfish/v1/A/3".to_owned(), filled),
+            ("/redfish/v1/A/2".to_owned(), emptied)
+        ]
+    );
 }

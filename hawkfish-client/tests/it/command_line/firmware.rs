@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::little::Little;
 use super::rack::Rack;
 
 /// A rack that keeps files, a folder with an image for its first machine, and the id of that machine's firmware.
@@ -117,4 +118,34 @@ async fn an_update_that_cannot_be_is_not_begun() {
     assert!(err.contains("no place to push a file to"), "{err}");
     let uri = ["firmware", "update", "http://images.example/bios.bin"];
     without.run(&uri).await.failed(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_only_takes_a_file_as_it_is_gets_it_so_and_is_told_nothing_else() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "firmware").unwrap();
+    let file = file.path().to_str().unwrap();
+    let service = json!({"HttpPushUri": "/redfish/v1/push", "MaxImageSizeBytes": 8});
+    let root = json!({"UpdateService": {"@odata.id": "/redfish/v1/U"}});
+    let little = Little::of([("/", root), ("/U", service)]).await;
+    let err = little
+        .run(&["firmware", "update", file, "--apply", "OnReset"])
+        .await
+        .failed(2);
+    assert!(err.contains("neither --target nor --apply"), "{err}");
+    let uri = ["firmware", "update", "http://images.example/x.bin"];
+    let err = little.run(&uri).await.failed(4);
+    assert!(err.contains("no update from a URI"), "{err}");
+    assert!(little.sent().is_empty());
+    little.run(&["firmware", "update", file]).await.done();
+    let sent = little.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(
+        (sent[0].0.as_str(), sent[0].1.as_str()),
+        ("POST", "/redfish/v1/push")
+    );
+    std::fs::write(file, "too much firmware").unwrap();
+    let err = little.run(&["firmware", "update", file]).await.failed(2);
+    assert!(err.contains("no more than 8"), "{err}");
+    assert_eq!(little.sent().len(), 1);
 }
