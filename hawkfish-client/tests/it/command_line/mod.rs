@@ -1,8 +1,35 @@
 //! The program as a script or a person runs it. What it shows of a rack of simulated machines is in snapshots beside each module.
 
-mod rack;
+mod accounts;
+mod captured;
+mod certificates;
+mod chassis;
+mod child;
+pub(crate) mod completions;
+mod events;
+mod failures;
+mod firmware;
+mod jobs;
+mod little;
+mod login;
+mod logs;
+mod managers;
+mod output;
+mod profiles;
+pub(crate) mod rack;
+mod raw;
+mod registries;
+mod replayed;
+mod roles;
 pub(crate) mod run;
+mod sensors;
+mod service;
+mod sessions;
 mod systems;
+mod tasks;
+mod telemetry;
+mod terminal;
+mod tree;
 
 use self::run::{hawkfish, on, run};
 use crate::mock::{Mock, PASSWORD, USER};
@@ -231,43 +258,6 @@ async fn raw_reads_changes_and_deletes_any_uri_of_the_service() {
     assert_eq!(code, 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_exit_code_says_what_went_wrong() {
-    let mock = Mock::new();
-    let (code, _, _) = on(&mock, &["systems", "show", "nobody"]).await;
-    assert_eq!(code, 4);
-    let (code, _, _) = on(&mock, &["raw", "get", "/redfish/v1/nothing"]).await;
-    assert_eq!(code, 4);
-    let (code, _, _) = on(&mock, &["raw", "get", "https://elsewhere.example/"]).await;
-    assert_eq!(code, 2);
-    let (code, _, _) = on(&mock, &["systems", "explode"]).await;
-    assert_eq!(code, 2);
-
-    let mut wrong = hawkfish(&mock.listen().await);
-    wrong
-        .args(["systems", "ls"])
-        .env("HAWKFISH_PASSWORD", "guess");
-    let (code, _, err) = run(wrong).await;
-    assert_eq!(code, 3);
-    assert!(
-        err.contains("HAWKFISH_PASSWORD") && !err.contains("guess"),
-        "{err}"
-    );
-
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", closed.local_addr().unwrap());
-    drop(closed);
-    let mut nobody = hawkfish(&url);
-    nobody.args(["systems", "ls"]);
-    assert_eq!(run(nobody).await.0, 6);
-
-    let mut unnamed = hawkfish("");
-    unnamed.args(["systems", "ls"]).env_remove("HAWKFISH_URL");
-    let (code, _, err) = run(unnamed).await;
-    assert_eq!(code, 2);
-    assert!(err.contains("--url"), "{err}");
-}
-
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_come_from_a_file_that_only_its_owner_can_read() {
@@ -295,11 +285,4 @@ async fn a_machine_cannot_write_escape_sequences_to_the_terminal() {
     mock.inside().name = "a\u{1b}]0;owned\u{7}b".into();
     let (_, out, _) = on(&mock, &["systems", "ls"]).await;
     assert!(!out.contains('\u{1b}') && out.contains("owned"), "{out:?}");
-}
-
-#[test]
-fn help_lists_the_exit_codes() {
-    let help = hawkfish("").arg("--help").output().unwrap();
-    let text = String::from_utf8(help.stdout).unwrap();
-    assert!(text.contains("Exit codes:") && !text.contains(PASSWORD));
 }
