@@ -13,7 +13,7 @@ use hawkfish_client::transport::InProcess;
 use hawkfish_client::{Client, Event, EventStream, Kind, link};
 use hawkfish_sim::fault::preset;
 use hawkfish_sim::{PASSWORD, USER, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::cut::{Cutting, Proxy};
 use self::script::{Piece, Script, event};
@@ -31,9 +31,13 @@ async fn submit(client: &Client, text: &str) {
     let root = client.root().await.unwrap().value;
     let service = link(&root, "/EventService").unwrap();
     let service = client.get_value(service).await.unwrap().value;
+    say(client, &service, text).await;
+}
+
+async fn say(client: &Client, service: &Value, text: &str) {
     let body = json!({"MessageId": TEST, "Message": text, "Severity": "Warning"});
     client
-        .action(&service, "EventService.SubmitTestEvent", &body)
+        .action(service, "EventService.SubmitTestEvent", &body)
         .await
         .unwrap();
 }
@@ -92,6 +96,82 @@ async fn over_connections_that_are_cut_anywhere_each_event_comes_once_and_in_ord
         .unwrap();
     let breaks = each_once_and_in_order(&world.client().unwrap(), through.events(), 300).await;
     assert!(breaks > 20, "{breaks} breaks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_service_that_drops_and_cuts_connections_as_well() {
+    let faults = ["drops-connections", "closes-after-each-answer"];
+    let faults = faults.iter().flat_map(|name| preset(name).unwrap().rules());
+    let world = World::builder()
+        .seed(6)
+        .systems(1)
+        .faults(faults.collect::<Vec<_>>())
+        .start()
+        .await
+        .unwrap();
+    let served = world.serve(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let proxy = Proxy::to(served.address, 3).await;
+    let mut opened = None;
+    // The first connection is the caller's to make again.
+    for _ in 0..50 {
+        let through = Client::builder(format!("http://{}", proxy.address))
+            .basic(USER, PASSWORD)
+            .build()
+            .unwrap();
+        let events = through.events().wait(Duration::from_millis(1));
+        match events.open().await {
+            Ok(stream) => {
+                opened = Some(stream);
+                break;
+            }
+            Err(error) => assert_eq!(error.kind, Kind::Transport, "{error}"),
+        }
+    }
+    let mut stream = opened.expect("one of fifty");
+    let expected: Vec<String> = (0..100).map(|number| format!("test {number}")).collect();
+    let client = world.client().unwrap();
+    let service = client.root().await.unwrap().value;
+    let service = link(&service, "/EventService").unwrap();
+    let service = client.get_value(service).await.unwrap().value;
+    let telling = async {
+        for text in &expected {
+            say(&client, &service, text).await;
+        }
+    };
+    let ((), told) = tokio::join!(telling, texts(&mut stream, expected.len()));
+    assert_eq!(told, expected);
+    assert!(world.fired("drops-connections").unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_service_was_restarted_the_stream_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = async || {
+        let world = World::builder().seed(6).systems(1).data_dir(dir.path());
+        world.start().await.unwrap()
+    };
+    let world = start().await;
+    let served = world.serve(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let at = served.address;
+    let client = Client::builder(served.url())
+        .session(USER, PASSWORD)
+        .build()
+        .unwrap();
+    let wait = Duration::from_millis(20);
+    let mut stream = client.events().wait(wait).open().await.unwrap();
+    submit(&world.client().unwrap(), "before").await;
+    assert_eq!(texts(&mut stream, 1).await, ["before"]);
+    served.end().await.unwrap();
+    submit(&world.client().unwrap(), "at the end").await;
+    world.close().await.unwrap();
+    let world = start().await;
+    submit(&world.client().unwrap(), "at the beginning").await;
+    let _served = world.serve(at).await.unwrap();
+    submit(&world.client().unwrap(), "after").await;
+    assert_eq!(
+        texts(&mut stream, 3).await,
+        ["at the end", "at the beginning", "after"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

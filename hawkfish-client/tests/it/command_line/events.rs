@@ -484,7 +484,7 @@ async fn reports_of_metrics_come_in_place_of_events_where_they_are_asked_for() {
     assert_eq!(rack.get(&stream).await["EventFormatType"], "MetricReport");
     let definitions = "/redfish/v1/TelemetryService/MetricReportDefinitions";
     let client = rack.world.client().unwrap();
-    let body = json!({"Id": "Power", "Name": "Power", "MetricReportDefinitionType": "Periodic",
+    let body = json!({"Id": "Ours", "Name": "Ours", "MetricReportDefinitionType": "Periodic",
         "ReportActions": ["LogToMetricReportsCollection"], "Schedule": {"RecurrenceInterval": "PT1M"},
         "Metrics": [{"MetricId": "PowerConsumption"}]});
     match client.post(definitions, &body).await {
