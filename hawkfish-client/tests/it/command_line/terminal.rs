@@ -50,6 +50,8 @@ impl Terminal {
         let mut command = terminal.tmux();
         command
             .args(["-f", "/dev/null", "new-session", "-d"])
+            .arg("-c")
+            .arg(home.dir.path())
             .args(["-x", &columns.to_string(), "-y", &lines.to_string()])
             .arg(shell)
             .env("PATH", path)
@@ -124,9 +126,11 @@ impl Terminal {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let mark = NUMBER.fetch_add(1, Ordering::Relaxed);
         self.enter(&format!("clear; {line}; echo ended $?-{mark}."));
-        let ended = format!("-{mark}.\n");
+        let mark = format!("-{mark}.");
         self.until(|screen| {
-            screen.contains(&ended) && screen.lines().any(|line| line.starts_with("ended "))
+            screen
+                .lines()
+                .any(|line| line.starts_with("ended ") && line.ends_with(&mark))
         })
         .await
     }
@@ -182,12 +186,7 @@ async fn a_terminal_gets_colours_and_a_pipe_and_whoever_says_no_gets_none() {
         "hawkfish systems ls --color=never",
         "TERM=dumb hawkfish systems ls",
     ] {
-        terminal
-            .ran(&format!(
-                "tmux -L {} clear-history; {plain}",
-                terminal.socket
-            ))
-            .await;
+        terminal.ran(plain).await;
         let shown = terminal.screen();
         assert!(shown.contains("OK"), "{shown}");
         assert!(
@@ -209,24 +208,29 @@ async fn a_narrow_terminal_cuts_columns_and_wraps_values_and_a_pipe_does_neither
     let rack = Rack::of(2).await;
     let home = Home::new();
     let variables = simulated(&rack);
-    let Some(terminal) = Terminal::open(60, 40, &home, &borrowed(&variables)) else {
+    for (columns, whole) in [(80, true), (50, false)] {
+        let Some(terminal) = Terminal::open(columns, 40, &home, &borrowed(&variables)) else {
+            return;
+        };
+        let screen = terminal.ran("hawkfish systems ls").await;
+        let table: Vec<&str> = screen
+            .lines()
+            .skip_while(|line| !line.starts_with("ID"))
+            .take(3)
+            .collect();
+        // Three lines and no more: nothing has gone over the edge.
+        assert!(
+            table[1].starts_with("863c6fd3") && table[2].starts_with("c0be672b"),
+            "{screen}"
+        );
+        assert!(table[1].contains('…'), "{screen}");
+        // By its id a machine is named, so that is cut last.
+        let id = "863c6fd3-6d16-410b-b287-b8bb3d125a3a ";
+        assert_eq!(table[1].starts_with(id), whole, "{screen}");
+    }
+    let Some(terminal) = Terminal::open(50, 40, &home, &borrowed(&variables)) else {
         return;
     };
-    let screen = terminal.ran("hawkfish systems ls").await;
-    let table: Vec<&str> = screen
-        .lines()
-        .skip_while(|line| !line.starts_with("ID"))
-        .take(3)
-        .collect();
-    assert!(
-        table.iter().all(|line| line.chars().count() <= 60),
-        "{screen}"
-    );
-    assert!(
-        table[1].starts_with("863c6fd3-6d16-410b-b287-b8bb3d125a3a "),
-        "{screen}"
-    );
-    assert!(table[1].contains('…'), "{screen}");
     terminal
         .ran("hawkfish systems ls | cat > table.txt; grep -c … table.txt; wc -l table.txt")
         .await;
@@ -235,7 +239,7 @@ async fn a_narrow_terminal_cuts_columns_and_wraps_values_and_a_pipe_does_neither
         "{}",
         terminal.screen()
     );
-    assert!(terminal.screen().contains("\n0\n"), "{}", terminal.screen());
+    assert!(terminal.screen().starts_with("0\n"), "{}", terminal.screen());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,7 +251,7 @@ async fn a_watch_redraws_what_has_changed_and_leaves_the_terminal_as_it_was() {
         return;
     };
     terminal.ran("echo before").await;
-    terminal.enter("hawkfish systems ls --watch=0.2; echo ended $?");
+    terminal.enter("hawkfish systems ls --watch=0.2; echo over $?");
     let screen = terminal.until(|screen| screen.contains("node")).await;
     assert!(screen.contains("Off"), "{screen}");
     assert!(!screen.contains("before"), "{screen}");
@@ -260,7 +264,7 @@ async fn a_watch_redraws_what_has_changed_and_leaves_the_terminal_as_it_was() {
     assert!(screen.contains("On"), "{screen}");
     assert_eq!(screen.matches("node").count(), 1, "{screen}");
     terminal.key("C-c");
-    let screen = terminal.until(|screen| screen.contains("ended 0")).await;
+    let screen = terminal.until(|screen| screen.contains("over 0")).await;
     // The shell's own history is back, and the last picture stays.
     assert!(
         screen.contains("before") && screen.contains("node"),
@@ -282,7 +286,7 @@ async fn a_watch_outlives_a_service_that_is_away_for_a_while() {
     let Some(terminal) = Terminal::open(80, 20, &home, &borrowed(&variables)) else {
         return;
     };
-    terminal.enter("hawkfish systems show 7 --watch=0.2; echo ended $?");
+    terminal.enter("hawkfish systems show 7 --watch=0.2; echo over $?");
     terminal.until(|screen| screen.contains("node")).await;
     mock.inside().tokens.clear();
     // The log-in is renewed, as any other.
@@ -290,7 +294,7 @@ async fn a_watch_outlives_a_service_that_is_away_for_a_while() {
     terminal.until(|screen| screen.contains("renamed")).await;
     assert_eq!(mock.inside().logins, 2);
     terminal.key("C-c");
-    terminal.until(|screen| screen.contains("ended 0")).await;
+    terminal.until(|screen| screen.contains("over 0")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,7 +305,7 @@ async fn a_password_is_asked_for_without_showing_it() {
     let Some(terminal) = Terminal::open(100, 20, &home, &[]) else {
         return;
     };
-    terminal.enter(&format!("hawkfish login --url {url}; echo ended $?"));
+    terminal.enter(&format!("hawkfish login --url {url}; echo over $?"));
     terminal
         .until(|screen| screen.contains("User name at"))
         .await;
@@ -310,7 +314,7 @@ async fn a_password_is_asked_for_without_showing_it() {
         .until(|screen| screen.contains("Password of admin at"))
         .await;
     terminal.enter(PASSWORD);
-    let screen = terminal.until(|screen| screen.contains("ended 0")).await;
+    let screen = terminal.until(|screen| screen.contains("over 0")).await;
     assert!(screen.contains("logged in at"), "{screen}");
     assert!(!terminal.coloured().contains("sesame"), "{screen}");
     // And what is typed afterwards is seen again.
@@ -334,13 +338,13 @@ async fn ctrl_c_at_the_prompt_leaves_a_terminal_that_echoes() {
     };
     // One line, so that no shell puts the terminal in order in between.
     terminal.enter(&format!(
-        "hawkfish login --user {USER} --url {url}; echo ended $?; stty -a | grep -o '.echo '"
+        "hawkfish login --user {USER} --url {url}; echo over $?; stty -a | grep -o '.echo '"
     ));
     terminal
         .until(|screen| screen.contains("Password of"))
         .await;
     terminal.key("C-c");
-    let screen = terminal.until(|screen| screen.contains("ended 130")).await;
+    let screen = terminal.until(|screen| screen.contains("over 130")).await;
     assert!(!screen.contains("-echo"), "{screen}");
     let screen = terminal.ran("stty -a").await;
     assert!(
@@ -359,7 +363,7 @@ async fn a_certificate_is_trusted_on_first_use_when_somebody_says_so_and_remembe
         return;
     };
     let login = format!(
-        "hawkfish login --url {} --user {}; echo ended $?",
+        "hawkfish login --url {} --user {}; echo over $?",
         rack.url,
         hawkfish_sim::USER
     );
@@ -367,7 +371,7 @@ async fn a_certificate_is_trusted_on_first_use_when_somebody_says_so_and_remembe
     let screen = terminal.until(|screen| screen.contains("[y/N]")).await;
     assert!(screen.contains(&shown), "{screen}");
     terminal.enter("");
-    terminal.until(|screen| screen.contains("ended 6")).await;
+    terminal.until(|screen| screen.contains("over 6")).await;
     assert!(!home.config().exists());
 
     terminal.ran("true").await;
@@ -378,7 +382,7 @@ async fn a_certificate_is_trusted_on_first_use_when_somebody_says_so_and_remembe
         .until(|screen| screen.contains("Password of"))
         .await;
     terminal.enter(hawkfish_sim::PASSWORD);
-    terminal.until(|screen| screen.contains("ended 0")).await;
+    terminal.until(|screen| screen.contains("over 0")).await;
     let config = std::fs::read_to_string(home.config()).unwrap();
     assert!(
         config.contains(&format!("fingerprint = \"{shown}\"")),
@@ -405,7 +409,8 @@ async fn a_task_is_seen_to_get_on_and_its_bar_is_gone_at_its_end() {
         .ran("hawkfish systems ls --no-headers --columns ID")
         .await;
     let id = id.lines().find(|line| line.len() == 36).unwrap().to_owned();
-    terminal.enter(&format!("clear; hawkfish systems media insert {id} http://images.example/a.iso 2>&1 >out.txt; echo ended $?"));
+    terminal.enter(&format!("clear; hawkfish systems media insert {id} http://images.example/a.iso 2>&1 >out.txt; echo over $?"));
+    terminal.until(|screen| screen.contains("  0 %")).await;
     for percent in ["20 %", "40 %", "60 %"] {
         rack.world
             .advance(SignedDuration::from_secs(30))
@@ -417,7 +422,7 @@ async fn a_task_is_seen_to_get_on_and_its_bar_is_gone_at_its_end() {
         .advance(SignedDuration::from_secs(60))
         .await
         .unwrap();
-    let screen = terminal.until(|screen| screen.contains("ended 0")).await;
+    let screen = terminal.until(|screen| screen.contains("over 0")).await;
     assert!(!screen.contains('%'), "{screen}");
     let said = terminal.ran("cat out.txt; rm out.txt").await;
     assert!(said.contains("holds http://images.example/a.iso"), "{said}");
@@ -432,10 +437,10 @@ async fn ctrl_c_takes_the_bar_of_a_task_away() {
     let Some(terminal) = Terminal::open(100, 20, &home, &borrowed(&variables)) else {
         return;
     };
-    terminal.enter("clear; hawkfish tasks wait 1; echo ended $?");
+    terminal.enter("clear; hawkfish tasks wait 1; echo over $?");
     terminal.until(|screen| screen.contains("50 %")).await;
     terminal.key("C-c");
-    let screen = terminal.until(|screen| screen.contains("ended 130")).await;
+    let screen = terminal.until(|screen| screen.contains("over 130")).await;
     assert!(!screen.contains('%'), "{screen}");
     assert_eq!(terminal.fact("cursor_flag"), "1");
     assert!(mock.inside().tokens.is_empty());
@@ -461,4 +466,89 @@ async fn zsh_completes_as_one_types() {
     terminal
         .until(|screen| screen.contains("hawkfish systems"))
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_is_asked_for_twice_without_showing_it() {
+    let rack = Rack::of(1).await;
+    let home = Home::new();
+    let variables = simulated(&rack);
+    let Some(terminal) = Terminal::open(100, 20, &home, &borrowed(&variables)) else {
+        return;
+    };
+    let ask = async |first: &str, second: &str, ended: &str| {
+        terminal.enter("clear; hawkfish accounts passwd; echo over $?");
+        terminal
+            .until(|screen| screen.contains("New password of admin:"))
+            .await;
+        terminal.enter(first);
+        terminal.until(|screen| screen.contains("Once more:")).await;
+        terminal.enter(second);
+        terminal.until(|screen| screen.contains(ended)).await
+    };
+    let screen = ask("a new password", "a new passwort", "over 2").await;
+    assert!(screen.contains("not the same"), "{screen}");
+    let screen = ask("a new password", "a new password", "over 0").await;
+    assert!(screen.contains("admin: password changed"), "{screen}");
+    assert!(!terminal.coloured().contains("a new passwor"), "{screen}");
+    let ran = rack.run_as("admin", "a new password", &["service", "show"]);
+    assert_eq!(ran.await.code, 0);
+    rack.run_as("admin", hawkfish_sim::PASSWORD, &["accounts", "ls"])
+        .await
+        .failed(3);
+}
+
+/// A service that takes the beginning of a file and the rest only when it is let.
+async fn slow_to_take() -> (String, std::sync::Arc<tokio::sync::Semaphore>) {
+    use axum::response::IntoResponse as _;
+    use futures::StreamExt as _;
+
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let shut = gate.clone();
+    let app = axum::Router::new().fallback(move |request: axum::extract::Request| {
+        let shut = shut.clone();
+        async move {
+            let at = |path: &str| serde_json::json!({"@odata.id": path});
+            match request.uri().path() {
+                "/redfish/v1/" => {
+                    axum::Json(serde_json::json!({"UpdateService": at("/redfish/v1/U")}))
+                        .into_response()
+                }
+                "/redfish/v1/U" => {
+                    axum::Json(serde_json::json!({"MultipartHttpPushUri": "/redfish/v1/push"}))
+                        .into_response()
+                }
+                _ => {
+                    let mut body = request.into_body().into_data_stream();
+                    body.next().await.unwrap().unwrap();
+                    let _open = shut.acquire().await.unwrap();
+                    while body.next().await.is_some() {}
+                    http::StatusCode::NO_CONTENT.into_response()
+                }
+            }
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (url, gate)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_is_seen_to_get_on_and_its_bar_is_gone_at_its_end() {
+    let (url, gate) = slow_to_take().await;
+    let home = Home::new();
+    let file = std::fs::File::create(home.dir.path().join("bios.bin")).unwrap();
+    file.set_len(64 << 20).unwrap();
+    let Some(terminal) = Terminal::open(100, 20, &home, &[("HAWKFISH_URL", &url)]) else {
+        return;
+    };
+    terminal.enter("clear; hawkfish firmware update bios.bin; echo over $?");
+    terminal
+        .until(|screen| screen.contains("bios.bin [") && screen.contains("/64.00 MiB"))
+        .await;
+    gate.add_permits(1);
+    let screen = terminal.until(|screen| screen.contains("over 0")).await;
+    assert!(!screen.contains("MiB"), "{screen}");
+    assert!(screen.contains("bios.bin: installed"), "{screen}");
 }

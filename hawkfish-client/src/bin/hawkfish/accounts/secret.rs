@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::change::text_in;
 use crate::failure::{Failure, Result};
-use crate::output::plain;
+use crate::login::password;
 
 #[derive(Debug, Args)]
 pub(crate) struct NewPassword {
@@ -22,7 +22,7 @@ pub(crate) struct NewPassword {
 impl NewPassword {
     /// The new password of that user.
     pub(super) async fn read(&self, user: &str) -> Result<String> {
-        let password = match &self.password_file {
+        let new = match &self.password_file {
             Some(file) => from_file(file)?,
             None if self.password_stdin => {
                 let mut line = String::new();
@@ -34,9 +34,9 @@ impl NewPassword {
             }
             None => ask(user).await?,
         };
-        match password.is_empty() {
+        match new.is_empty() {
             true => Err(Failure::Usage("the new password is empty".into())),
-            false => Ok(password),
+            false => Ok(new),
         }
     }
 }
@@ -66,17 +66,8 @@ async fn ask(user: &str) -> Result<String> {
                 .into(),
         ));
     }
-    let first = format!("New password of {}: ", plain(user));
-    let asked = tokio::task::spawn_blocking(move || {
-        let first = rpassword::prompt_password(first)?;
-        let second = rpassword::prompt_password("Once more: ")?;
-        Ok::<_, std::io::Error>((first, second))
-    });
-    let (first, second) = asked
-        .await
-        .map_err(std::io::Error::other)
-        .and_then(|asked| asked)
-        .map_err(|error| Failure::Usage(format!("the terminal: {error}")))?;
+    let first = password(&format!("New password of {user}: ")).await?;
+    let second = password("Once more: ").await?;
     match first == second {
         true => Ok(first),
         false => Err(Failure::Usage("the two were not the same".into())),
