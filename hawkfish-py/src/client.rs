@@ -1,11 +1,12 @@
 //! The client. Each method gives a [`Call`], which a thread waits for or an event loop awaits.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use hawkfish_client::events::{Event, Wanted};
 use hawkfish_client::{
-    Error, Etag, Fetched, Missed, Outcome, Response, Retry, SessionInfo, Visited,
+    Error, Etag, Fetched, Missed, Outcome, Response, Retry, SessionInfo, Upload, Visited,
 };
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -197,6 +198,18 @@ impl Client {
         }
         Ok(Call::of(async move {
             Ok::<_, Error>(Plain(Flow::of(events.open().await?)))
+        }))
+    }
+
+    /// Sends a file: as a form where there are parameters, else as it is.
+    fn upload(&self, uri: String, file: PathBuf, parameters: Option<&[u8]>) -> PyResult<Call> {
+        let upload = match parameters {
+            Some(parameters) => Upload::form(file, json(parameters)?),
+            None => Upload::plain(file),
+        };
+        let client = self.own()?;
+        Ok(Call::of(async move {
+            started(client.upload(&uri, &upload, |_, _| {}).await?)
         }))
     }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Any, AsyncIterator, Callable, Iterable, Mapping, Optional
 
 from . import _native
-from ._connection import Connection, Event, Resource, Visited, dump, place, wanted
+from ._connection import Connection, Event, Path, Resource, Visited, dump, place, wanted
 from ._errors import Error, PreconditionFailed
 
 
@@ -123,6 +124,11 @@ class AsyncClient(Connection):
     async def start_post(self, uri: str, body: Optional[Mapping[str, Any]] = None) -> "AsyncTask":
         """As ``post``, and do not wait for work in the background."""
         return AsyncTask(await self._native.start_change("POST", uri, None, dump(body)))
+
+    async def upload(self, uri: str, file: Path, parameters: Optional[Mapping[str, Any]] = None) -> "AsyncTask":
+        """Send a file, such as firmware, read from disk as it is sent: with ``parameters`` as a form (``MultipartHttpPushUri`` of the update service; ``{}``
+        where there are none to say), else as it is (``HttpPushUri``). What the service then does is a ``AsyncTask``. ``Refused`` for a file that cannot be read."""
+        return AsyncTask(await self._native.upload(uri, os.fspath(file), None if parameters is None else dump(parameters)))
 
     def task(self, uri: str) -> "AsyncTask":
         """A task that the service has, by the URI of its monitor or its own."""

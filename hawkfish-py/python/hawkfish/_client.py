@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Any, Callable, Iterable, Iterator, Mapping, Optional
 
 from . import _native
-from ._connection import Connection, Event, Resource, Visited, dump, place, wanted
+from ._connection import Connection, Event, Path, Resource, Visited, dump, place, wanted
 from ._errors import Error, PreconditionFailed
 
 
@@ -142,6 +143,11 @@ class Client(Connection):
     def start_post(self, uri: str, body: Optional[Mapping[str, Any]] = None) -> "Task":
         """As ``post``, and do not wait for work in the background."""
         return Task(self._native.start_change("POST", uri, None, dump(body)).wait())
+
+    def upload(self, uri: str, file: Path, parameters: Optional[Mapping[str, Any]] = None) -> "Task":
+        """Send a file, such as firmware, read from disk as it is sent: with ``parameters`` as a form (``MultipartHttpPushUri`` of the update service; ``{}``
+        where there are none to say), else as it is (``HttpPushUri``). What the service then does is a ``Task``. ``Refused`` for a file that cannot be read."""
+        return Task(self._native.upload(uri, os.fspath(file), None if parameters is None else dump(parameters)).wait())
 
     def task(self, uri: str) -> "Task":
         """A task that the service has, by the URI of its monitor or its own."""

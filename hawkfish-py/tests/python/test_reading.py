@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+from pathlib import Path
 from typing import Any, Optional
 
 import hawkfish
@@ -153,6 +155,29 @@ def test_work_in_the_background_shows_how_far_it_is(mock: Start) -> None:
     done = hawkfish.Client(mock(lambda asked: Answer(200, {"A": 1})).url).start_post("/x")
     assert done.cancel() is False
     assert done.uri is None and list(done.progress()) == [] and done.wait() == {"A": 1}
+
+
+def test_firmware_is_sent_from_a_file_and_in_use_after_its_task(tmp_path: Path) -> None:
+    image = tmp_path / "bios.json"
+
+    def form(system: dict[str, Any], version: str) -> dict[str, Any]:
+        image.write_text(json.dumps({"HawkFishFirmware": 1, "Target": system["Model"], "Version": version}))
+        return {"@Redfish.OperationApplyTime": "Immediate", "Targets": [system["@odata.id"]]}
+
+    with hawkfish.serve(tls=False, systems=1) as server, server.client() as client:
+        (system,) = client.resources(SYSTEMS)
+        push = client.get(client.root()["UpdateService"]["@odata.id"])["MultipartHttpPushUri"]
+        client.upload(push, image, form(system, "X-1")).wait(60)
+        assert client.get(system["@odata.id"])["BiosVersion"] == "X-1"
+
+        async def program() -> None:
+            async with server.async_client() as other:
+                await (await other.upload(push, image, form(system, "X-2"))).wait(60)
+
+        asyncio.run(program())
+        assert client.get(system["@odata.id"])["BiosVersion"] == "X-2"
+        with pytest.raises(hawkfish.Refused, match="nothing.json"):
+            client.upload(push, tmp_path / "nothing.json", {})
 
 
 def test_events_come_as_they_happen() -> None:
