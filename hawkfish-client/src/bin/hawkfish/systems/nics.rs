@@ -157,7 +157,8 @@ pub(crate) async fn of(
             };
             let change = set.change(&nic.value)?;
             let outcome = parts::amend(client, &nic.uri, change.clone()).await?;
-            let names: Vec<&str> = change.keys().map(String::as_str).collect();
+            let mut names: Vec<&str> = change.keys().map(String::as_str).collect();
+            names.sort_unstable();
             let sentence = format!("{}: {}: {} set", set.id, parts::id(nic), names.join(", "));
             set.waiting.conclude(output, outcome, &sentence).await
         }

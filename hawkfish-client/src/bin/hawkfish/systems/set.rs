@@ -135,7 +135,8 @@ pub(crate) async fn send(
     waiting: &Waiting,
 ) -> Result<()> {
     let outcome = parts::amend(client, &resource.uri, change.clone()).await?;
-    let names: Vec<&str> = change.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = change.keys().map(String::as_str).collect();
+    names.sort_unstable();
     let sentence = format!("{id}: {} set", names.join(", "));
     waiting.conclude(output, outcome, &sentence).await
 }

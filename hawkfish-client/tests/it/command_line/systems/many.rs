@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::super::rack::Rack;
-use super::super::run::ran;
+use super::super::run::{on, ran};
 use super::{ID, NAME, system};
+use crate::mock::Mock;
 
 async fn states(rack: &Rack) -> Vec<Value> {
     let client = rack.world.client().unwrap();
@@ -173,44 +174,25 @@ async fn waiting_ends_with_its_time_and_says_how_it_still_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn resets_in_the_background_are_waited_for_or_not() {
-    let rack = Rack::of(2).await;
-    rack.shows(&["systems", "power", "--all", "on"]).await;
-    rack.seconds(120).await;
-    let out = rack
-        .shows(&["systems", "power", "--all", "cycle", "--no-wait"])
-        .await;
-    assert_eq!(
-        out.matches("goes on as /redfish/v1/TaskService/Tasks/")
-            .count(),
-        2,
+async fn resets_of_all_in_the_background_are_waited_for_or_not() {
+    let mock = Mock::new();
+    mock.inside().task_after = Some(2);
+    let (code, out, err) = on(&mock, &["systems", "power", "--all", "On", "--no-wait"]).await;
+    assert_eq!(code, 0, "{err}");
+    assert!(
+        out.contains("7   goes on as /redfish/v1/TaskService/Tasks/1"),
         "{out}"
     );
-    rack.seconds(300).await;
-    let mut cycling = rack.hawkfish();
-    cycling.args(["systems", "power", NAME, "cycle", "--within", "60"]);
-    let cycling = tokio::spawn(ran(cycling));
-    // The time of the machines stands: the task cannot end before it goes on.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(!cycling.is_finished());
-    rack.seconds(300).await;
-    let ended = cycling.await.unwrap();
-    assert_eq!(
-        (ended.code, ended.out.as_str()),
-        (0, "sim-00001: PowerCycle\n"),
-        "{}",
-        ended.err
-    );
-    assert_eq!(states(&rack).await, ["On", "On"]);
-    // The limit of a row of them is each one's own.
-    let ran = rack
-        .run(&["systems", "power", "--all", "cycle", "--within", "1"])
-        .await;
-    assert_eq!(ran.code, 6, "{}", ran.err);
-    assert_eq!(
-        ran.out.matches("not done in time").count(),
-        2,
-        "{}",
-        ran.out
-    );
+    mock.inside().task_after = Some(2);
+    let (code, out, err) = on(&mock, &["systems", "power", "--all", "off", "--force"]).await;
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("7   ForceOff"), "{out}");
+    assert_eq!(mock.inside().power, "Off");
+    // Each has its own time, and one that is not done fails them all.
+    mock.inside().task_after = Some(10_000);
+    let arguments = ["systems", "power", "--all", "On", "--within", "1"];
+    let (code, out, err) = on(&mock, &arguments).await;
+    assert_eq!(code, 6, "{err}");
+    assert!(out.contains("not done in time"), "{out}");
+    assert!(err.contains("1 of 1 failed"), "{err}");
 }
