@@ -7,6 +7,7 @@ use hawkfish_redfish::message::Message;
 use http::{Method, StatusCode};
 
 use crate::message;
+use crate::quirks;
 use crate::wire::Response;
 
 /// Why a call failed.
@@ -147,8 +148,19 @@ impl Error {
             _ => Kind::Service,
         };
         let messages = message::of_error(&response.body);
-        let what =
+        let kind = match status.is_success() {
+            // Quirk `error_as_success`.
+            true => quirks::kind_of(&messages),
+            false => kind,
+        };
+        let mut what =
             message::summary(&messages).unwrap_or_else(|| "no message of the service".into());
+        if let Some(allow) = response.headers.get(http::header::ALLOW)
+            && status == StatusCode::METHOD_NOT_ALLOWED
+        {
+            let allow = String::from_utf8_lossy(allow.as_bytes());
+            what = format!("{what} (it takes {allow})");
+        }
         Self {
             answered: Some(Box::new(Answered {
                 method: method.clone(),

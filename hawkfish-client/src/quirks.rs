@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use hawkfish_redfish::message::Message;
 use http::header::{CONTENT_ENCODING, DATE, ETAG, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -438,6 +439,20 @@ pub(crate) fn only_an_error(body: &Value) -> bool {
         && !says_success(&body["error"])
 }
 
+/// What a failure is whose status says that all went well: its messages know.
+pub(crate) fn kind_of(messages: &[Message]) -> Kind {
+    let is = |keys: &[&str]| messages.iter().any(|message| keys.contains(&message.key()));
+    if is(&["ResourceMissingAtURI", "ResourceNotFound"]) {
+        Kind::NotFound
+    } else if is(&["InsufficientPrivilege", "ResourceAtUriUnauthorized"]) {
+        Kind::Forbidden
+    } else if is(&["NoValidSession"]) {
+        Kind::Unauthorized
+    } else {
+        Kind::Service
+    }
+}
+
 /// Whether an object in the shape of an error says that all went well.
 fn says_success(error: &Value) -> bool {
     let messages = match error.get("@Message.ExtendedInfo") {
@@ -470,6 +485,11 @@ fn says_success(error: &Value) -> bool {
 /// The tag of an answer: in the header, else in the body.
 pub(crate) fn etag(headers: &HeaderMap, body: &[u8]) -> Option<Etag> {
     header_tag(headers).or_else(|| body_tag(&json(body).ok()?))
+}
+
+/// The same of a body that was read already.
+pub(crate) fn tag(headers: &HeaderMap, body: &Value) -> Option<Etag> {
+    header_tag(headers).or_else(|| body_tag(body))
 }
 
 fn header_tag(headers: &HeaderMap) -> Option<Etag> {

@@ -62,3 +62,13 @@ pub fn action_target<'a>(resource: &'a Value, action: &str) -> Option<&'a str> {
         .or_else(|| actions.get("Oem")?.get(&key))?;
     found.get("target")?.as_str()
 }
+
+/// The actions of a resource, by their names: those of the standard, and those of `Oem`.
+pub(crate) fn actions(resource: &Value) -> Vec<&str> {
+    let actions = resource.get("Actions").and_then(Value::as_object);
+    let oem = actions.and_then(|actions| actions.get("Oem")?.as_object());
+    let names = actions.into_iter().chain(oem).flatten();
+    names
+        .filter_map(|(name, _)| name.strip_prefix('#'))
+        .collect()
+}

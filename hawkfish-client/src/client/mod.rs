@@ -25,7 +25,7 @@ use crate::error::{Error, Kind};
 use crate::features::Learnt;
 use crate::limit::Limit;
 use crate::quirks;
-use crate::resource::{Etag, Fetched, action_target};
+use crate::resource::{Etag, Fetched, action_target, actions};
 use crate::retry::Retry;
 use crate::task::Outcome;
 use crate::transport::Transport;
@@ -190,9 +190,15 @@ impl Client {
     ) -> Result<Outcome, Error> {
         let target = action_target(resource, action).ok_or_else(|| {
             let uri = resource.get("@odata.id").and_then(Value::as_str);
+            let uri = uri.unwrap_or("the resource");
+            let there = actions(resource);
+            let there = match there.as_slice() {
+                [] => "none at all".to_owned(),
+                there => format!("but {}", there.join(", ")),
+            };
             Error::new(
                 Kind::Unsupported,
-                format!("{} has no action {action}", uri.unwrap_or("the resource")),
+                format!("{uri} has no action {action}, {there}"),
             )
         })?;
         self.post(target, parameters).await
@@ -228,7 +234,7 @@ impl Client {
 fn read(response: Response) -> Result<Fetched<Value>, Error> {
     let value = resource(&response)?;
     Ok(Fetched {
-        etag: quirks::forms(&response.headers, &value).into_iter().next(),
+        etag: quirks::tag(&response.headers, &value),
         value,
         uri: response.uri,
     })

@@ -213,18 +213,14 @@ fn failed(what: &str, error: reqwest::Error) -> Error {
 }
 
 /// Whether it is for TLS that it failed: that would be so the next time, too.
-fn distrusted(error: &reqwest::Error) -> bool {
-    let mut below = std::error::Error::source(error);
-    while let Some(error) = below {
-        // An error of rustls comes packed in one of I/O, which shows it, but not as its source.
-        let inside = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inside| inside.is::<rustls::Error>());
-        if inside || error.is::<rustls::Error>() {
-            return true;
-        }
-        below = error.source();
+fn distrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    false
+    // What an error of I/O was made of it shows, but not as its source.
+    let inside = error.downcast_ref::<std::io::Error>();
+    match inside.and_then(std::io::Error::get_ref) {
+        Some(inside) => distrusted(inside),
+        None => error.source().is_some_and(distrusted),
+    }
 }

@@ -125,9 +125,13 @@ async fn error_as_success_is_an_error_with_its_messages() {
             .map(drop)
             .unwrap_err(),
     ] {
-        assert_eq!(error.kind, Kind::Service);
+        assert_eq!(error.kind, Kind::NotFound);
         assert_eq!(error.messages()[0].key(), "ResourceMissingAtURI");
     }
+    let other = json!({"error": {"code": "Base.1.12.GeneralError", "message": "It is broken."}});
+    let client = says(200, &[], other.to_string()).client();
+    let error = client.get_value("/x").await.unwrap_err();
+    assert_eq!(error.kind, Kind::Service);
     // What has an error beside its own properties is a resource.
     let found = read(json!({"@odata.id": "/x", "error": {"code": "a"}}).to_string()).await;
     assert_eq!(found["@odata.id"], "/x");
