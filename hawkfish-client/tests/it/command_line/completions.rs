@@ -45,7 +45,9 @@ fn every_shell_has_a_script() {
 
 #[test]
 fn bash_completes_commands_and_options() {
-    let script = script("bash");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hawkfish.bash");
+    std::fs::write(&file, script("bash")).unwrap();
     for (words, expected) in [
         ("hawkfish sys", "systems"),
         ("hawkfish systems sh", "show"),
@@ -60,7 +62,8 @@ fn bash_completes_commands_and_options() {
             .next()
             .unwrap();
         let ask = format!(
-            "{script}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _hawkfish hawkfish {last} {before}; echo \"${{COMPREPLY[@]}}\""
+            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _hawkfish hawkfish {last} {before}; echo \"${{COMPREPLY[@]}}\"",
+            file.display()
         );
         let text = said(Command::new("bash").args(["--norc", "-c", &ask]));
         assert!(

@@ -55,7 +55,11 @@ async fn each_answer_has_its_exit_code_and_says_what_to_do() {
         (plain(401), 3, "hawkfish login --url http://127.0.0.1"),
         (plain(403), 3, "403"),
         (plain(404), 4, "`ls`"),
-        (plain(405), 4, "405"),
+        (
+            plain(405).insert_header("allow", "GET, HEAD"),
+            4,
+            "it takes GET, HEAD",
+        ),
         (plain(409), 5, "`show`"),
         (plain(412), 5, "repeat the command"),
         (after(503, "7200"), 6, "Try again in 7200 s."),
