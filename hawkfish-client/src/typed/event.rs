@@ -45,7 +45,7 @@ impl Handle<Model> {
         self.set(patch).await
     }
 
-    /// Keeps what happens from now on, and tells it later.
+    /// Tells it nothing until it is resumed.
     ///
     /// # Errors
     /// As [`Handle::action`].

@@ -55,7 +55,9 @@ impl<T: DeserializeOwned> Handle<T> {
         })
     }
 
-    /// Reads it again, if it is not what it was: a service that knows its tag sends nothing then. Whether something is different now.
+    /// Reads it again, if its tag is not what it was: a service that knows the tag sends nothing then. Whether something is different now.
+    ///
+    /// Services may leave out of the tag what changes by itself, such as clocks and readings; [`Handle::reload`] reads those, too.
     ///
     /// # Errors
     /// As [`Client::get`]; the handle shows what it showed before then.
@@ -66,6 +68,18 @@ impl<T: DeserializeOwned> Handle<T> {
         {
             request = request.header(IF_NONE_MATCH, tag);
         }
+        self.read_by(request).await
+    }
+
+    /// Reads it again, whatever its tag is. Whether something is different now.
+    ///
+    /// # Errors
+    /// As [`Handle::refresh`].
+    pub async fn reload(&mut self) -> Result<bool, Error> {
+        self.read_by(Request::get(&self.uri)).await
+    }
+
+    async fn read_by(&mut self, request: Request) -> Result<bool, Error> {
         let answer = self.client.send(request).await?;
         if answer.status == StatusCode::NOT_MODIFIED {
             return Ok(false);
