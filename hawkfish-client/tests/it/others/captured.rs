@@ -6,6 +6,7 @@ use hawkfish_sim::{PASSWORD, Served, USER, World};
 use serde_json::{Value, json};
 
 use super::{Place, mockup};
+use crate::command_line::run::ran_with_input;
 
 /// A captured BMC whose power, boot, media and accounts work.
 struct Replayed {
@@ -137,7 +138,7 @@ async fn what_real_bmcs_showed_is_read_by_every_command_that_reads() {
 /// Commands that read, and a word that is printed of either machine.
 const READ: &[(&str, &str)] = &[
     ("service show", "Redfish"),
-    ("service features", "expand"),
+    ("service features", "ExpandQuery"),
     ("service clock", "OFF BY"),
     ("chassis ls", "RackMount"),
     ("sensors ls", "OK"),
@@ -151,13 +152,13 @@ const READ: &[(&str, &str)] = &[
     ("systems secure-boot show SYSTEM", "Mode"),
     ("systems storage ls SYSTEM", "HEALTH"),
     ("systems storage drives SYSTEM", "SSD"),
-    ("systems storage volumes SYSTEM", "ID"),
+    ("systems storage volumes ls SYSTEM", "ID"),
     ("systems nics ls SYSTEM", "MAC"),
     ("systems processors ls SYSTEM", "CPU"),
     ("systems memory ls SYSTEM", "DDR4"),
     ("systems pcie ls SYSTEM", "ID"),
     ("systems sensors SYSTEM", "OK"),
-    ("systems logs SYSTEM", "OK"),
+    ("systems logs SYSTEM", "Wraps"),
     ("systems console SYSTEM", "SSH"),
     ("accounts ls", "Administrator"),
     ("roles ls", "ReadOnly"),
@@ -234,6 +235,9 @@ async fn power_boot_and_media_of_real_bmcs_are_changed_from_the_command_line() {
         );
         place.out(&["systems", "media", "eject", id]).await;
         assert_eq!(replayed.get(bmc.slot).await["Inserted"], false);
+        let tag = ["systems", "set", id, "--asset-tag", "rack 7"];
+        place.out(&tag).await;
+        assert_eq!(replayed.get(bmc.system).await["AssetTag"], "rack 7");
         // Nothing of it is left behind in the service.
         let sessions = place.json(&["sessions", "ls"]).await;
         let sessions = sessions.as_array().unwrap().iter();
@@ -261,5 +265,53 @@ async fn the_client_follows_every_link_that_a_real_bmc_lists() {
             }
         }
         assert!(read > 5, "{}: {read}", bmc.vendor);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_real_bmcs_are_made_changed_and_removed_where_they_are_slots_as_where_they_are_not()
+ {
+    for bmc in BMCS {
+        let Some(capture) = mockup::capture(bmc.vendor) else {
+            return;
+        };
+        let replayed = Replayed::of(capture).await;
+        let place = &replayed.place;
+        let with_password = async |arguments: &[&str], password: &str| {
+            let mut command = place.hawkfish();
+            command.args(arguments).arg("--password-stdin");
+            let ran = ran_with_input(command, &format!("{password}\n")).await;
+            assert_eq!(ran.code, 0, "{} {arguments:?}: {ran:?}", bmc.vendor);
+        };
+        let named = async || {
+            let all = place.json(&["accounts", "ls"]).await;
+            let all = all.as_array().unwrap().clone();
+            all.into_iter().find(|one| one["UserName"] == "tester")
+        };
+        assert_eq!(named().await, None);
+        let add = ["accounts", "add", "tester", "--role", "ReadOnly"];
+        with_password(&add, "Quite-long-1").await;
+        let made = named().await.expect("the account");
+        assert_eq!(made["RoleId"], "ReadOnly", "{made:#}");
+
+        // It can log in, and with the new password only.
+        let lets_in = async |password: &'static str| {
+            let place = Place {
+                user: "tester",
+                password,
+                ..place.clone()
+            };
+            place.run(&["systems", "ls"]).await.code == 0
+        };
+        assert!(lets_in("Quite-long-1").await, "{}", bmc.vendor);
+        with_password(&["accounts", "passwd", "tester"], "Even-longer-2").await;
+        assert!(lets_in("Even-longer-2").await && !lets_in("Quite-long-1").await);
+        // An iLO does not say whether an account is enabled, and so none can be disabled.
+        let disabled = place.run(&["accounts", "disable", "tester"]).await;
+        let can = made["Enabled"].is_boolean();
+        assert_eq!(disabled.code, if can { 0 } else { 4 }, "{disabled:?}");
+        assert_eq!(lets_in("Even-longer-2").await, !can, "{}", bmc.vendor);
+        place.out(&["accounts", "rm", "tester"]).await;
+        assert_eq!(named().await, None);
     }
 }
