@@ -1,10 +1,14 @@
 //! The program on a real terminal: tmux shows what a person would see.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use jiff::SignedDuration;
+use serde_json::json;
+use tokio::sync::Notify;
 
 use super::completions::script;
 use super::rack::Rack;
@@ -239,7 +243,11 @@ async fn a_narrow_terminal_cuts_columns_and_wraps_values_and_a_pipe_does_neither
         "{}",
         terminal.screen()
     );
-    assert!(terminal.screen().starts_with("0\n"), "{}", terminal.screen());
+    assert!(
+        terminal.screen().starts_with("0\n"),
+        "{}",
+        terminal.screen()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -409,7 +417,7 @@ async fn a_task_is_seen_to_get_on_and_its_bar_is_gone_at_its_end() {
         .ran("hawkfish systems ls --no-headers --columns ID")
         .await;
     let id = id.lines().find(|line| line.len() == 36).unwrap().to_owned();
-    terminal.enter(&format!("clear; hawkfish systems media insert {id} http://images.example/a.iso 2>&1 >out.txt; echo over $?"));
+    terminal.enter(&format!("hawkfish systems media insert {id} http://images.example/a.iso 2>&1 >out.txt; echo over $?"));
     terminal.until(|screen| screen.contains("  0 %")).await;
     for percent in ["20 %", "40 %", "60 %"] {
         rack.world
@@ -437,7 +445,7 @@ async fn ctrl_c_takes_the_bar_of_a_task_away() {
     let Some(terminal) = Terminal::open(100, 20, &home, &borrowed(&variables)) else {
         return;
     };
-    terminal.enter("clear; hawkfish tasks wait 1; echo over $?");
+    terminal.enter("hawkfish tasks wait 1; echo over $?");
     terminal.until(|screen| screen.contains("50 %")).await;
     terminal.key("C-c");
     let screen = terminal.until(|screen| screen.contains("over 130")).await;
@@ -477,7 +485,9 @@ async fn a_new_password_is_asked_for_twice_without_showing_it() {
         return;
     };
     let ask = async |first: &str, second: &str, ended: &str| {
-        terminal.enter("clear; hawkfish accounts passwd; echo over $?");
+        // The questions of the time before are off the screen.
+        terminal.ran("true").await;
+        terminal.enter("hawkfish accounts passwd; echo over $?");
         terminal
             .until(|screen| screen.contains("New password of admin:"))
             .await;
@@ -498,57 +508,65 @@ async fn a_new_password_is_asked_for_twice_without_showing_it() {
         .failed(3);
 }
 
-/// A service that takes the beginning of a file and the rest only when it is let.
-async fn slow_to_take() -> (String, std::sync::Arc<tokio::sync::Semaphore>) {
-    use axum::response::IntoResponse as _;
-    use futures::StreamExt as _;
-
-    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
-    let shut = gate.clone();
-    let app = axum::Router::new().fallback(move |request: axum::extract::Request| {
-        let shut = shut.clone();
-        async move {
-            let at = |path: &str| serde_json::json!({"@odata.id": path});
-            match request.uri().path() {
-                "/redfish/v1/" => {
-                    axum::Json(serde_json::json!({"UpdateService": at("/redfish/v1/U")}))
-                        .into_response()
-                }
-                "/redfish/v1/U" => {
-                    axum::Json(serde_json::json!({"MultipartHttpPushUri": "/redfish/v1/push"}))
-                        .into_response()
-                }
-                _ => {
-                    let mut body = request.into_body().into_data_stream();
-                    body.next().await.unwrap().unwrap();
-                    let _open = shut.acquire().await.unwrap();
-                    while body.next().await.is_some() {}
-                    http::StatusCode::NO_CONTENT.into_response()
-                }
+/// A service that takes a file, the second half of it only when it is told to go on.
+async fn slow_to_take(go_on: Arc<Notify>) -> String {
+    let documents = |uri: axum::http::Uri| async move {
+        let service = json!({"@odata.id": "/redfish/v1/UpdateService", "HttpPushUri": "/push"});
+        let root = json!({"UpdateService": {"@odata.id": "/redfish/v1/UpdateService"}});
+        axum::Json(match uri.path() {
+            "/redfish/v1/UpdateService" => service,
+            _ => root,
+        })
+    };
+    let push = move |body: axum::body::Body| async move {
+        let mut body = body.into_data_stream();
+        let mut taken = 0;
+        while let Some(Ok(piece)) = body.next().await {
+            if taken < UPLOAD / 2 && taken + piece.len() >= UPLOAD / 2 {
+                go_on.notified().await;
             }
+            taken += piece.len();
         }
-    });
+        match taken {
+            UPLOAD => axum::http::StatusCode::NO_CONTENT,
+            _ => axum::http::StatusCode::BAD_REQUEST,
+        }
+    };
+    let router = axum::Router::new()
+        .route("/push", axum::routing::post(push))
+        .fallback(documents)
+        .layer(axum::extract::DefaultBodyLimit::disable());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    (url, gate)
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }
+
+/// More than sockets hold on their way.
+const UPLOAD: usize = 64 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_is_seen_to_get_on_and_its_bar_is_gone_at_its_end() {
-    let (url, gate) = slow_to_take().await;
+    let go_on = Arc::new(Notify::new());
+    let url = slow_to_take(go_on.clone()).await;
     let home = Home::new();
-    let file = std::fs::File::create(home.dir.path().join("bios.bin")).unwrap();
-    file.set_len(64 << 20).unwrap();
+    let file = std::fs::File::create(home.dir.path().join("bios.img")).unwrap();
+    file.set_len(UPLOAD as u64).unwrap();
     let Some(terminal) = Terminal::open(100, 20, &home, &[("HAWKFISH_URL", &url)]) else {
         return;
     };
-    terminal.enter("clear; hawkfish firmware update bios.bin; echo over $?");
-    terminal
-        .until(|screen| screen.contains("bios.bin [") && screen.contains("/64.00 MiB"))
+    terminal.enter("hawkfish firmware update bios.img 2>&1 >out.txt; echo over $?");
+    let stands = |screen: &str| {
+        let of = screen.split("/64.00 MiB").next().unwrap_or_default();
+        let sent = of.rsplit(' ').nth(1)?;
+        sent.parse::<f64>().ok().filter(|_| of.len() < screen.len())
+    };
+    let screen = terminal
+        .until(|screen| stands(screen).is_some_and(|sent| sent > 31.0))
         .await;
-    gate.add_permits(1);
+    assert!(screen.contains("bios.img [="), "{screen}");
+    assert!(stands(&screen).unwrap() < 64.0, "{screen}");
+    go_on.notify_one();
     let screen = terminal.until(|screen| screen.contains("over 0")).await;
     assert!(!screen.contains("MiB"), "{screen}");
-    assert!(screen.contains("bios.bin: installed"), "{screen}");
 }
