@@ -57,7 +57,7 @@ pub(crate) struct Add {
     context: Option<String>,
     /// What becomes of the subscription when the destination does not answer.
     #[arg(long, value_enum)]
-    retry: Option<Retry>,
+    retry: Option<Unanswered>,
     /// Check the certificate of the destination.
     #[arg(long)]
     verify: bool,
@@ -73,7 +73,7 @@ pub(crate) struct Add {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Retry {
+enum Unanswered {
     /// It ends after the attempts of the service.
     TerminateAfterRetries,
     /// It is suspended after them.
@@ -84,7 +84,7 @@ enum Retry {
     RetryForeverWithBackoff,
 }
 
-impl Retry {
+impl Unanswered {
     fn word(self) -> &'static str {
         match self {
             Self::TerminateAfterRetries => "TerminateAfterRetries",
