@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use hawkfish_client::{Client, Fetched, action_target};
 use serde_json::{Value, json};
 
+use crate::change;
 use crate::failure::Result;
 use crate::find;
 use crate::output::{Column, Format, Output};
@@ -136,7 +137,7 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> 
                 return Err(parts::none("way to reset this chassis"));
             }
             let allowed = parts::parameter(client, &chassis, ACTION, "ResetType").await?;
-            let reset = parts::as_written(&allowed, reset, "reset")?;
+            let reset = change::as_written(&allowed, reset, "reset")?;
             let outcome = client
                 .action(&chassis, ACTION, &json!({"ResetType": reset}))
                 .await?;

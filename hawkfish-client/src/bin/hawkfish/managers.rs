@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use hawkfish_client::{Client, Fetched, action_target};
 use serde_json::{Map, Value, json};
 
+use crate::change;
 use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::{Column, Format, Output};
@@ -272,7 +273,7 @@ impl Reset<'_> {
         }
         let allowed = parts::parameter(client, &manager, self.action, "ResetType").await?;
         let reset = match self.wanted {
-            Some(wanted) => parts::as_written(&allowed, wanted, "reset")?,
+            Some(wanted) => change::as_written(&allowed, wanted, "reset")?,
             None => {
                 let graceful = allowed.iter().find(|one| *one == "GracefulRestart");
                 let first = graceful.or(allowed.first()).cloned();

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Result};
 use crate::find;
+pub(crate) use crate::find::text;
 use crate::output::{Column, Format, Output};
 
 /// Requests under way at once: BMCs are slow machines.
@@ -108,10 +109,6 @@ fn written_out(item: &Value) -> Option<Fetched<Value>> {
     })
 }
 
-pub(crate) fn text<'a>(resource: &'a Value, pointer: &str) -> Option<&'a str> {
-    resource.pointer(pointer)?.as_str()
-}
-
 /// The texts of a list; empty where there is none.
 pub(crate) fn texts(resource: &Value, pointer: &str) -> Vec<String> {
     let list = resource.pointer(pointer).and_then(Value::as_array);
@@ -163,20 +160,6 @@ pub(crate) fn named<'a>(
 
 fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
-}
-
-/// The value as the service writes it, whatever its case here; anything where the service does not say what it takes.
-pub(crate) fn as_written(allowed: &[String], wanted: &str, what: &str) -> Result<String> {
-    if allowed.is_empty() {
-        return Ok(wanted.to_owned());
-    }
-    let found = allowed.iter().find(|value| same(value, wanted));
-    found.cloned().ok_or_else(|| {
-        Failure::Usage(format!(
-            "{wanted} is no {what} here; there are {}",
-            allowed.join(", ")
-        ))
-    })
 }
 
 /// What a parameter of an action may be: as the resource says, or its `ActionInfo`; empty where neither does.

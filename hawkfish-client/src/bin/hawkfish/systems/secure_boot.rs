@@ -5,6 +5,7 @@ use hawkfish_client::{Client, action_target};
 use serde_json::{Value, json};
 
 use super::parts;
+use crate::change;
 use crate::failure::Result;
 use crate::find;
 use crate::output::{Column, Format, Output};
@@ -127,7 +128,7 @@ pub(crate) async fn run(client: &Client, output: &Output, command: &Command) -> 
                 return Err(parts::none("way to reset keys here"));
             }
             let allowed = parts::parameter(client, &place.value, action, "ResetKeysType").await?;
-            let what = parts::as_written(&allowed, what, "reset of keys")?;
+            let what = change::as_written(&allowed, what, "reset of keys")?;
             let outcome = client
                 .action(&place.value, action, &json!({"ResetKeysType": what}))
                 .await?;

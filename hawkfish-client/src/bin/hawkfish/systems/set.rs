@@ -5,6 +5,7 @@ use hawkfish_client::{Client, Fetched};
 use serde_json::{Map, Value, json};
 
 use super::parts;
+use crate::change;
 use crate::failure::Result;
 use crate::find;
 use crate::output::Output;
@@ -51,7 +52,7 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
     if let Some(policy) = &arguments.power_restore {
         has(&system.value, "/PowerRestorePolicy")?;
         let allowed = parts::texts(&system.value, "/PowerRestorePolicy@Redfish.AllowableValues");
-        let policy = parts::as_written(&allowed, policy, "policy")?;
+        let policy = change::as_written(&allowed, policy, "policy")?;
         change.insert("PowerRestorePolicy".into(), policy.into());
     }
     let mut watchdog = Map::new();
@@ -65,7 +66,7 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
             &system.value,
             "/HostWatchdogTimer/TimeoutAction@Redfish.AllowableValues",
         );
-        let action = parts::as_written(&allowed, action, "watchdog action")?;
+        let action = change::as_written(&allowed, action, "watchdog action")?;
         watchdog.insert("TimeoutAction".into(), action.into());
     }
     if !watchdog.is_empty() {

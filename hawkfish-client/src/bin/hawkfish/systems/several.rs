@@ -9,6 +9,9 @@ use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::{Column, Output};
 
+/// A machine as a person named it, and what was found by that name.
+pub(crate) type Machine = (String, Result<Fetched<Value>>);
+
 /// How many machines at once.
 #[derive(Debug, Args)]
 pub(crate) struct AtOnce {
@@ -28,11 +31,7 @@ const COLUMNS: &[Column] = &[("ID", &["/Id"]), ("RESULT", &["/Result", "/Error"]
 
 impl AtOnce {
     /// Does it to each, and gives what became of them in their order.
-    pub(crate) async fn each<'a, F, Done>(
-        &self,
-        machines: &'a [(String, Result<Fetched<Value>>)],
-        act: F,
-    ) -> Vec<Told>
+    pub(crate) async fn each<'a, F, Done>(&self, machines: &'a [Machine], act: F) -> Vec<Told>
     where
         F: Fn(&'a str, &'a Fetched<Value>) -> Done,
         Done: Future<Output = Result<String>>,
@@ -59,10 +58,7 @@ impl AtOnce {
 }
 
 /// The machines that a person named; one that is not there does not keep the others from their turn.
-pub(crate) async fn named(
-    client: &Client,
-    ids: &[String],
-) -> Result<Vec<(String, Result<Fetched<Value>>)>> {
+pub(crate) async fn named(client: &Client, ids: &[String]) -> Result<Vec<Machine>> {
     let found = ids.iter().map(|id| async move {
         match find::system(client, id).await {
             // That there is no way to the service is no fault of one machine.
@@ -83,7 +79,7 @@ pub(crate) fn again(failure: &Failure) -> Failure {
 }
 
 /// All machines of the service, by their ids.
-pub(crate) async fn all(client: &Client) -> Result<Vec<(String, Result<Fetched<Value>>)>> {
+pub(crate) async fn all(client: &Client) -> Result<Vec<Machine>> {
     let collection = find::systems(client).await?;
     let systems = find::all(client, &collection).await?;
     Ok(systems

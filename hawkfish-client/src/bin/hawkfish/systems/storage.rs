@@ -5,6 +5,7 @@ use hawkfish_client::{Client, Fetched, link};
 use serde_json::{Map, Value, json};
 
 use super::parts;
+use crate::change;
 use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::{Column, Format, Output};
@@ -338,7 +339,7 @@ async fn make(client: &Client, output: &Output, create: &Create) -> Result<()> {
     if let Some(apply) = &create.apply {
         let here = client.get_value(collection).await?.value;
         let allowed = parts::texts(&here, "/@Redfish.OperationApplyTimeSupport/SupportedValues");
-        let apply = parts::as_written(&allowed, apply, "time to make a volume")?;
+        let apply = change::as_written(&allowed, apply, "time to make a volume")?;
         volume.insert("@Redfish.OperationApplyTime".into(), apply.into());
     }
     let outcome = client.post(collection, &volume).await?;

@@ -1,5 +1,6 @@
 //! `systems wait`: until machines are as they shall be.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -8,8 +9,9 @@ use hawkfish_client::Client;
 use serde_json::Value;
 
 use super::parts;
-use super::several::{self, Told};
+use super::several::{self, Machine, Told};
 use crate::failure::{Failure, Result};
+use crate::find;
 use crate::output::Output;
 
 /// Requests under way at once.
@@ -91,20 +93,10 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
             pause = pause.min(left);
         }
         tokio::time::sleep(pause).await;
-        let told = &told;
-        let read = machines
-            .iter()
-            .enumerate()
-            .map(|(number, (_, machine))| async move {
-                match machine {
-                    Ok(machine) if told[number].is_none() => {
-                        Ok(Some(client.get_value(&machine.uri).await?.value))
-                    }
-                    _ => Ok::<_, Failure>(None),
-                }
-            });
-        let read: Vec<_> = read.collect();
-        latest = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+        latest = match arguments.all {
+            true => again(client, &machines).await?,
+            false => one_by_one(client, &machines, &told).await?,
+        };
     }
     let told = told
         .into_iter()
@@ -127,6 +119,34 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
         }
         _ => several::report(output, &told),
     }
+}
+
+/// All machines once more, with as few requests as the service allows.
+async fn again(client: &Client, machines: &[Machine]) -> Result<Vec<Option<Value>>> {
+    let collection = find::systems(client).await?;
+    let read = find::all(client, &collection).await?.into_iter();
+    let mut read: HashMap<String, Value> = read.map(|one| (one.uri, one.value)).collect();
+    let known = machines.iter().map(|(_, machine)| machine.as_ref().ok());
+    Ok(known.map(|machine| read.remove(&machine?.uri)).collect())
+}
+
+/// Those that are not yet as they shall be.
+async fn one_by_one(
+    client: &Client,
+    machines: &[Machine],
+    told: &[Option<Told>],
+) -> Result<Vec<Option<Value>>> {
+    let read = machines
+        .iter()
+        .zip(told)
+        .map(|((_, machine), told)| async move {
+            match (machine, told) {
+                (Ok(machine), None) => Ok(Some(client.get_value(&machine.uri).await?.value)),
+                _ => Ok::<_, Failure>(None),
+            }
+        });
+    let read: Vec<_> = read.collect();
+    stream::iter(read).buffered(AT_ONCE).try_collect().await
 }
 
 impl Arguments {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use self::registry::Registry;
 use super::parts;
+use crate::change;
 use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::{Column, Format, Output, shown};
@@ -248,7 +249,7 @@ async fn change(client: &Client, output: &Output, set: &Set) -> Result<()> {
     let mut body = Map::from_iter([("Attributes".to_owned(), Value::Object(changes))]);
     let mut when = "after the next reset";
     if let Some(apply) = &set.apply {
-        let apply = parts::as_written(&bios.apply_times(), apply, "time to make the change")?;
+        let apply = change::as_written(&bios.apply_times(), apply, "time to make the change")?;
         when = match apply.as_str() {
             "Immediate" => "at once",
             "OnReset" => "after the next reset",
