@@ -23,7 +23,7 @@ pub(crate) enum Command {
         certificate: String,
     },
     /// Has the service make a key and ask for a certificate of it: prints the request, for an authority to sign.
-    Csr(Csr),
+    Csr(Box<Csr>),
     /// Puts another certificate in the place of one.
     Replace(Replace),
 }

@@ -75,6 +75,7 @@ async fn a_real_ilo_is_read() {
     assert!(err.contains("no telemetry"), "{err}");
 
     common(&rack, "HPE", 300).await;
+    changed(&rack, "IML").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,6 +117,7 @@ async fn a_real_idrac_is_read() {
     );
 
     common(&rack, "Dell", 1000).await;
+    changed(&rack, "Sel").await;
 }
 
 async fn common(rack: &Rack, vendor: &str, least: usize) {
@@ -150,4 +152,34 @@ async fn common(rack: &Rack, vendor: &str, least: usize) {
         tree.out
     );
     assert!(!tree.out.contains('\u{1b}'));
+}
+
+/// What is changed is changed for who asks afterwards.
+async fn changed(rack: &Rack, log: &str) {
+    let before = listed(rack, &["accounts", "ls"]).await.len();
+    let add = [
+        "accounts",
+        "add",
+        "olga",
+        "--role",
+        "operator",
+        "--password-stdin",
+    ];
+    rack.run_with_input("olga's first\n", &add).await.done();
+    let accounts = listed(rack, &["accounts", "ls"]).await;
+    assert_eq!(accounts.len(), before + 1);
+    assert_eq!(accounts.last().unwrap()["RoleId"], "Operator");
+    let by_olga = |password| rack.run_as("olga", password, &["firmware", "ls"]);
+    by_olga("olga's first").await.done();
+    let passwd = ["accounts", "passwd", "olga", "--password-stdin"];
+    rack.run_with_input("olga's second\n", &passwd).await.done();
+    by_olga("olga's second").await.done();
+    by_olga("olga's first").await.failed(3);
+    rack.run(&["accounts", "rm", "olga"]).await.done();
+    by_olga("olga's second").await.failed(3);
+    assert_eq!(listed(rack, &["accounts", "ls"]).await.len(), before);
+
+    assert!(!listed(rack, &["logs", "show", log]).await.is_empty());
+    rack.run(&["logs", "clear", log]).await.done();
+    assert!(listed(rack, &["logs", "show", log]).await.is_empty());
 }
