@@ -1,13 +1,10 @@
 //! Along every link of a service.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use futures::stream::{self, StreamExt as _};
-use hawkfish_client::{Client, Request, Response, SERVICE_ROOT};
+use futures::StreamExt as _;
+use hawkfish_client::{Client, Missed, Response, SERVICE_ROOT};
 use serde_json::Value;
-
-/// Requests under way at once: BMCs are slow machines.
-const AT_ONCE: usize = 8;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -52,78 +49,32 @@ impl Walk {
 
 /// Follows every link from the service root, reading at most `limit` resources.
 pub async fn walk(client: &Client, limit: usize) -> Walk {
-    let mut walk = Walk::default();
-    let mut known = HashSet::from([key(SERVICE_ROOT)]);
-    let mut level = vec![(SERVICE_ROOT.to_owned(), "the specification".to_owned())];
-    while !level.is_empty() {
-        let room = limit - walk.visited.len();
-        walk.left += level.len().saturating_sub(room);
-        level.truncate(room);
-        let mut reads = stream::iter(
-            level
-                .into_iter()
-                .map(|(uri, from)| visit(client, uri, from)),
-        )
-        .buffered(AT_ONCE);
-        let mut next = Vec::new();
-        while let Some(visited) = reads.next().await {
-            let mut links = Vec::new();
-            if let Some(body) = &visited.body {
-                collect(body, &mut links);
+    let mut found = client.walk(SERVICE_ROOT).at_most(limit);
+    let mut visited = Vec::new();
+    while let Some(one) = found.next().await {
+        let (uri, from, answer, body) = match one {
+            Ok(one) => (one.uri, one.from, Ok(one.response), Some(one.value)),
+            Err(Missed {
+                uri,
+                from,
+                error,
+                response,
+                ..
+            }) => {
+                let answer = response.ok_or_else(|| error.to_string());
+                (uri, from, answer, None)
             }
-            for link in links {
-                let whole = link.split('#').next().unwrap_or_default();
-                if !within(whole) {
-                    walk.outside.insert(link);
-                } else if known.insert(key(whole)) {
-                    next.push((whole.to_owned(), visited.uri.clone()));
-                }
-            }
-            walk.visited.push(visited);
-        }
-        level = next;
+        };
+        visited.push(Visited {
+            uri,
+            from: from.unwrap_or_else(|| "the specification".to_owned()),
+            answer,
+            body,
+        });
     }
-    walk
-}
-
-async fn visit(client: &Client, uri: String, from: String) -> Visited {
-    let answer = client.send(Request::get(&uri)).await;
-    let body = match &answer {
-        Ok(answer) if answer.status == 200 => answer.json().ok().filter(Value::is_object),
-        _ => None,
-    };
-    Visited {
-        uri,
-        from,
-        answer: answer.map_err(|error| error.to_string()),
-        body,
-    }
-}
-
-/// A slash at the end makes no other resource.
-fn key(uri: &str) -> String {
-    uri.trim_end_matches('/').to_owned()
-}
-
-fn within(uri: &str) -> bool {
-    uri == "/redfish/v1" || uri.starts_with(SERVICE_ROOT)
-}
-
-fn collect(value: &Value, links: &mut Vec<String>) {
-    match value {
-        Value::Object(object) => {
-            for (name, value) in object {
-                match value {
-                    Value::String(uri)
-                        if name == "@odata.id" || name.ends_with("@odata.nextLink") =>
-                    {
-                        links.push(uri.clone());
-                    }
-                    below => collect(below, links),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, links)),
-        _ => {}
+    Walk {
+        visited,
+        outside: found.outside().clone(),
+        left: found.left(),
     }
 }
