@@ -180,9 +180,6 @@ const READS: &[&str] = &[
     "versions",
     "clock",
     "sensors",
-    "processors",
-    "memory",
-    "nics",
     "pending",
     "drives",
     "controllers",
@@ -217,7 +214,7 @@ fn main() -> ExitCode {
         }
         Err((failure @ Failure::Interrupted(_), _)) => ExitCode::from(failure.exit_code()),
         Err((failure, advice)) => {
-            output::complain_with(&failure, &advice);
+            output::complain(&failure, &advice);
             ExitCode::from(failure.exit_code())
         }
     }

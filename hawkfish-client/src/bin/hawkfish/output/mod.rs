@@ -5,7 +5,7 @@
 //! json      a value of our own                       raw      an answer as it is
 //! done      what a change came to                    started  work that is not waited for
 //! line      a sentence                               each     one of a stream, as it comes
-//! heading   above a table of several (tables only)   progress, transfer   how far it is, on standard error
+//! text      lines of our own making                  progress, transfer   how far it is, on standard error
 //! ```
 
 mod look;
@@ -177,17 +177,6 @@ impl Output {
         self.write(&format!("{}\n", plain(text)))
     }
 
-    /// A line above what follows, where one command shows several tables; programs get none.
-    pub(crate) fn heading(&self, text: &str) -> Result<()> {
-        match self.format {
-            Format::Table => {
-                let text = self.look.paint(&plain(text), Some(Meaning::Heading));
-                self.write(&format!("{text}\n"))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// A value, whatever it is: YAML where that was asked for, else JSON.
     pub(crate) fn json(&self, value: &Value) -> Result<()> {
         let text = match self.format {
@@ -227,11 +216,6 @@ impl Output {
     /// Text with lines and colours of our own; what comes from a service has gone through [`plain`] or [`Output::paint`].
     pub(crate) fn text(&self, text: &str) -> Result<()> {
         self.write(text)
-    }
-
-    /// Columns of the terminal; `None` in a pipe.
-    pub(crate) fn width(&self) -> Option<usize> {
-        self.look.width()
     }
 
     /// How far a task is: nothing unless standard error is a terminal.
@@ -344,12 +328,7 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Says on stderr why it failed and what to do.
-pub(crate) fn complain(failure: &Failure) {
-    complain_with(failure, &failure.advice());
-}
-
-/// The same, where more is known of what to do.
-pub(crate) fn complain_with(failure: &Failure, advice: &[String]) {
+pub(crate) fn complain(failure: &Failure, advice: &[String]) {
     warn(&failure.to_string());
     let mut err = std::io::stderr().lock();
     for line in advice {
