@@ -71,3 +71,8 @@ pub const SERVICE_ROOT: &str = "/redfish/v1/";
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/client.md")]
 pub struct Guide;
+
+/// What the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

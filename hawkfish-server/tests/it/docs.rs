@@ -13,6 +13,7 @@ use self::blocks::{Block, blocks};
 use self::session::{Session, Step, built, server, top};
 use crate::process::part;
 
+const README: &str = "README.md";
 const SIMULATOR: &str = "docs/simulator.md";
 const CLIENT: &str = "docs/client.md";
 const PYTHON: &str = "docs/python.md";
@@ -123,7 +124,7 @@ fn steps(document: &str) -> Vec<Step> {
                 prints: Vec::new(),
             }),
             // A test of hawkfish-py.
-            "python" if document == PYTHON => {}
+            "python" if document == PYTHON || block.text().contains("import hawkfish") => {}
             "python" => {
                 let name = format!("block-{}.py", block.line);
                 steps.push(Step::File {
@@ -137,7 +138,7 @@ fn steps(document: &str) -> Vec<Step> {
                 });
             }
             // Tests of the documentation of hawkfish-sim and hawkfish-client; descriptions are tests of hawkfish-sim.
-            "rust" if document == SIMULATOR || document == CLIENT => {}
+            "rust" if [SIMULATOR, CLIENT, README].contains(&document) => {}
             "toml" if document == SIMULATOR && !block.is_named() => {}
             "toml" => steps.push(settings_file(document, &block)),
             other => panic!(

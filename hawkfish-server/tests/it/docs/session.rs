@@ -176,7 +176,8 @@ impl Session {
                         script,
                         "{{ {text}\n}} >{place}.all 2>&1; status=$?; echo $status >{place}.status; [ $status = 0 ] || exit 0"
                     );
-                    if text.ends_with('&') {
+                    // The command line itself goes on beside, and serves nothing.
+                    if text.ends_with('&') && !text.starts_with("hawkfish ") {
                         let _ = writeln!(script, "served {place}.all");
                     }
                 }
