@@ -248,3 +248,23 @@ async fn a_service_that_takes_a_file_slowly_is_not_given_up() {
     );
     slow.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_service_in_the_same_process_gets_the_same() {
+    let got: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let taking = got.clone();
+    let service = axum::Router::new().fallback(move |body: axum::body::Bytes| {
+        taking.lock().unwrap().extend_from_slice(&body);
+        async { http::StatusCode::NO_CONTENT }
+    });
+    let client = Client::builder("http://bmc.example")
+        .service::<_, axum::body::Body>(service)
+        .build()
+        .unwrap();
+    let file = file(b"firmware");
+    client
+        .upload(PUSH, &Upload::plain(file.path()), |_, _| {})
+        .await
+        .unwrap();
+    assert_eq!(*got.lock().unwrap(), b"firmware");
+}

@@ -218,7 +218,7 @@ async fn without_a_session_it_has_to_be_said_whose_password_it_is() {
 async fn slots() -> MockServer {
     let server = MockServer::start().await;
     let at = |path: &str| json!({"@odata.id": format!("/redfish/v1{path}")});
-    let slot = |id: &str, name: &str| json!({"@odata.id": format!("/redfish/v1/A/{id}"), "Id": id, "UserName": name, "Enabled": name != ""});
+    let slot = |id: &str, name: &str| json!({"@odata.id": format!("/redfish/v1/A/{id}"), "Id": id, "UserName": name, "Enabled": !name.is_empty()});
     for (path, body) in [
         ("", json!({"AccountService": at("/S")})),
         ("/S", json!({"Accounts": at("/A")})),
