@@ -204,9 +204,11 @@ async fn prove(client: &Client, auth: Auth) -> Result<()> {
 
 /// Leaves the session open, in place of the one that was open before.
 async fn keep(setup: &Setup, client: &Client, user: &str) -> Result<String> {
-    let session = client
-        .session()
-        .ok_or_else(|| Failure::NotFound("the service has no sessions".into()))?;
+    let session = client.session().ok_or_else(|| {
+        Failure::NotFound(
+            "the service has no sessions that could be kept; --save keeps the password".into(),
+        )
+    })?;
     let before = Kept::find(&setup.origin, Some(user)).await?;
     let place = match Kept::new(&setup.origin, user, session).keep().await {
         Ok(place) => place,
