@@ -99,7 +99,12 @@ impl Failure {
             _ => None,
         };
         // Where the service itself says what to do, it knows better.
-        if advice.is_empty() || matches!(error.kind, Kind::PreconditionFailed | Kind::Unavailable { .. }) {
+        if advice.is_empty()
+            || matches!(
+                error.kind,
+                Kind::PreconditionFailed | Kind::Unavailable { .. }
+            )
+        {
             advice.extend(ours);
         }
         let mut messages = error.messages().iter();
@@ -114,9 +119,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::NotFound(text) | Self::Conflict(text) | Self::Unknown(text) => {
-                f.write_str(text)
-            }
+            Self::Usage(text)
+            | Self::NotFound(text)
+            | Self::Conflict(text)
+            | Self::Unknown(text) => f.write_str(text),
             Self::Late(text) => f.write_str(text),
             Self::Interrupted(_) => f.write_str("interrupted"),
             Self::Client(error) => error.fmt(f),

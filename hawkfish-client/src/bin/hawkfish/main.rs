@@ -5,8 +5,8 @@
 mod accounts;
 mod certificates;
 mod change;
-mod completions;
 mod chassis;
+mod completions;
 mod connect;
 mod events;
 mod failure;
@@ -14,8 +14,8 @@ mod find;
 mod firmware;
 mod jobs;
 mod lines;
-mod logs;
 mod login;
+mod logs;
 mod managers;
 mod output;
 mod profiles;
@@ -283,7 +283,11 @@ async fn prepared(
     let client = setup.client(who)?;
     let done = match arguments.watch {
         // What it has made at the service it takes away itself, whatever ends it.
-        None if matches!(&arguments.command, Command::Events(events::Command::Listen(_))) => {
+        None if matches!(
+            &arguments.command,
+            Command::Events(events::Command::Listen(_))
+        ) =>
+        {
             dispatch(&client, &output, &arguments.command).await
         }
         None => interruptible(dispatch(&client, &output, &arguments.command)).await,

@@ -417,7 +417,9 @@ async fn a_task_is_seen_to_get_on_and_its_bar_is_gone_at_its_end() {
         .ran("hawkfish systems ls --no-headers --columns ID")
         .await;
     let id = id.lines().find(|line| line.len() == 36).unwrap().to_owned();
-    terminal.enter(&format!("hawkfish systems media insert {id} http://images.example/a.iso 2>&1 >out.txt; echo over $?"));
+    terminal.enter(&format!(
+        "hawkfish systems media insert {id} http://images.example/a.iso 2>&1 >out.txt; echo over $?"
+    ));
     terminal.until(|screen| screen.contains("  0 %")).await;
     for percent in ["20 %", "40 %", "60 %"] {
         rack.world
