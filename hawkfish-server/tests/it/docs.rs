@@ -138,7 +138,7 @@ fn steps(document: &str) -> Vec<Step> {
                 });
             }
             // Tests of the documentation of hawkfish-sim and hawkfish-client; descriptions are tests of hawkfish-sim.
-            "rust" if [SIMULATOR, CLIENT, README].contains(&document) => {}
+            "rust" | "rust,no_run" if [SIMULATOR, CLIENT, README].contains(&document) => {}
             "toml" if document == SIMULATOR && !block.is_named() => {}
             "toml" => steps.push(settings_file(document, &block)),
             other => panic!(
