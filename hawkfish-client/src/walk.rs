@@ -73,6 +73,9 @@ impl std::error::Error for Missed {
     }
 }
 
+/// Which links are followed.
+type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// A walk, as [`Client::walk`] begins it: a stream of what it comes to. A link that leads nowhere is an item, and the walk goes on.
 ///
 /// The order is the same each time as long as the service is: by how far a resource is, then by where its link stands. At any time some requests are under
@@ -84,7 +87,7 @@ pub struct Walk {
     at_most: usize,
     depth: usize,
     documents: bool,
-    follow: Option<Box<dyn Fn(&str) -> bool + Send + Sync>>,
+    follow: Option<Filter>,
     known: HashSet<String>,
     ahead: VecDeque<Step>,
     reads: FuturesOrdered<BoxFuture<'static, (Step, Result<Response, Error>)>>,

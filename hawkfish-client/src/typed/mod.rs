@@ -297,7 +297,7 @@ impl Client {
         found.retain(|member| {
             let says =
                 |property: &&str| member.value.get(*property).and_then(Value::as_str) == Some(name);
-            names.iter().any(|property| says(property))
+            names.iter().any(says)
         });
         match (found.pop(), found.len()) {
             (Some(one), 0) => Handle::of(self, one),

@@ -83,7 +83,6 @@ async fn a_role_is_made_changed_and_deleted() {
     let wanted = RoleCreate {
         role_id: "Night".into(),
         assigned_privileges: Some(vec!["Login".into()]),
-        ..RoleCreate::default()
     };
     let outcome = service.create_role(&wanted).await.unwrap();
     let mut role: Role = lab.client.created(outcome).await.unwrap();
