@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hawkfish_sim::World;
 use hawkfish_sim::capture::{Capture, Content};
 use serde_json::{Value, json};
 use wiremock::matchers::{any, path};
@@ -59,6 +60,9 @@ async fn what_is_saved_is_what_the_service_has() {
         panic!("not JSON");
     };
     assert_eq!(*read, rack.get(system).await);
+    // And a simulator shows it again.
+    let again = Rack::serving(World::builder().traced(false).capture(capture.clone())).await;
+    assert_eq!(again.get(system).await["Name"], "sim-00001");
     // Nothing is written over.
     rack.run(&save).await.failed(2);
 }
