@@ -183,18 +183,24 @@ impl Error {
 impl Error {
     /// What to do about it, a sentence each: what the service says first (`Resolution` of its messages), then what follows from the kind. Never empty.
     pub fn advice(&self) -> Vec<String> {
-        let mut advice: Vec<String> = Vec::new();
+        let mut advice = self.resolutions();
+        advice.push(self.kind_advice());
+        advice
+    }
+
+    /// What the service says to do about it: the resolution of each message that has one, each once.
+    pub fn resolutions(&self) -> Vec<String> {
+        let mut resolutions: Vec<String> = Vec::new();
         for message in self.messages() {
             let resolution = message.resolution.trim();
             // "None" and "None." are what the registries have where there is nothing to do.
             let says = !resolution.is_empty()
                 && !resolution.trim_matches('.').eq_ignore_ascii_case("none");
-            if says && !advice.iter().any(|known| known == resolution) {
-                advice.push(resolution.to_owned());
+            if says && !resolutions.iter().any(|known| known == resolution) {
+                resolutions.push(resolution.to_owned());
             }
         }
-        advice.push(self.kind_advice());
-        advice
+        resolutions
     }
 
     fn kind_advice(&self) -> String {

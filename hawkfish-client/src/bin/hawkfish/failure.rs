@@ -54,12 +54,7 @@ impl Failure {
         let Self::Client(error) = self else {
             return Vec::new();
         };
-        let mut advice: Vec<String> = error
-            .messages()
-            .iter()
-            .map(|message| message.resolution.clone())
-            .filter(|resolution| !resolution.is_empty() && resolution != "None")
-            .collect();
+        let mut advice = error.resolutions();
         let about: Vec<&str> = error
             .messages()
             .iter()
