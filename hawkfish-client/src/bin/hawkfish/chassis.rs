@@ -310,9 +310,9 @@ async fn thermal(client: &Client, output: &Output, chassis: &Value) -> Result<()
         let turns = of(fan, "/SpeedPercent/SpeedRPM");
         let words = match (&percent, &turns) {
             (Value::Null, Value::Null) => return sensors::view(fan),
-            (Value::Null, turns) => format!("{} RPM", whole(turns)),
+            (Value::Null, turns) => format!("{} rpm", whole(turns)),
             (percent, Value::Null) => format!("{} %", whole(percent)),
-            (percent, turns) => format!("{} %, {} RPM", whole(percent), whole(turns)),
+            (percent, turns) => format!("{} %, {} rpm", whole(percent), whole(turns)),
         };
         parts::with(fan, [("·Reading", words.into())])
     });

@@ -272,7 +272,7 @@ fn float(value: &Value, pointer: &str) -> Option<f64> {
 }
 
 /// Not more digits than say something.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -281,7 +281,7 @@ fn number(value: f64) -> String {
 }
 
 /// Units as people write them, where UCUM writes them otherwise.
-fn units(ucum: &str) -> &str {
+pub(crate) fn units(ucum: &str) -> &str {
     match ucum {
         "Cel" => "°C",
         "{rev}/min" | "RPM" => "rpm",

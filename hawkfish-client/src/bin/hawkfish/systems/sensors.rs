@@ -8,6 +8,7 @@ use super::parts;
 use crate::failure::Result;
 use crate::find;
 use crate::output::{Column, Output, shown};
+use crate::sensors::{number, units};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -83,22 +84,20 @@ pub(crate) fn view(sensor: &Value) -> Value {
     .iter()
     .find_map(|(name, unit)| Some((sensor.get(*name).filter(|value| !value.is_null())?, *unit)))
     .map_or((None, ""), |(reading, unit)| (Some(reading), unit));
-    let unit = match parts::text(sensor, "/ReadingUnits").unwrap_or(unit) {
-        "Percent" => "%",
-        "Cel" => "°C",
-        unit => unit,
-    };
-    let reading = reading.map(|reading| format!("{} {unit}", shown(reading)).trim_end().to_owned());
+    let unit = units(parts::text(sensor, "/ReadingUnits").unwrap_or(unit));
+    // Some services write numbers as text.
+    let plain = |value: &Value| value.as_f64().map_or_else(|| shown(value), number);
+    let reading = reading.map(|reading| format!("{} {unit}", plain(reading)).trim_end().to_owned());
     let threshold = |new: &str, old: &str| {
         let new = format!("/Thresholds/{new}/Reading");
         let old = format!("/{old}");
         let found = sensor.pointer(&new).or_else(|| sensor.pointer(&old));
-        found.filter(|value| !value.is_null()).map(shown)
+        found.filter(|value| !value.is_null()).map(plain)
     };
     let range = |low: Option<String>, high: Option<String>| match (low, high) {
-        (Some(low), Some(high)) => Some(format!("< {low}, > {high}")),
-        (Some(low), None) => Some(format!("< {low}")),
-        (None, Some(high)) => Some(format!("> {high}")),
+        (Some(low), Some(high)) => Some(format!("≤{low} ≥{high}")),
+        (Some(low), None) => Some(format!("≤{low}")),
+        (None, Some(high)) => Some(format!("≥{high}")),
         (None, None) => None,
     };
     let caution = range(
@@ -146,12 +145,12 @@ mod tests {
         );
         assert_eq!(
             (new["·Caution"].as_str(), new["·Critical"].as_str()),
-            (Some("> 85.0"), Some("< 5, > 95"))
+            (Some("≥85"), Some("≤5 ≥95"))
         );
         let old = view(&json!({"UpperThresholdNonCritical": 42, "UpperThresholdCritical": null}));
         assert_eq!(
             (old["·Caution"].as_str(), old["·Critical"].as_str()),
-            (Some("> 42"), None)
+            (Some("≥42"), None)
         );
     }
 }
