@@ -174,14 +174,65 @@ async fn credentials(setup: &Setup, arguments: &Arguments) -> Result<(String, St
 /// Where there is no terminal.
 pub(crate) async fn password(question: &str) -> Result<String> {
     let question = plain(question);
-    aside(move || rpassword::prompt_password(question))
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::Interrupted => Failure::Interrupted(130),
-            _ => Failure::Usage(format!(
-                "there is no terminal to ask at ({error}); use --password-stdin"
-            )),
-        })
+    hidden(question).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::Interrupted => Failure::Interrupted(130),
+        std::io::ErrorKind::UnexpectedEof => Failure::Usage("nothing was typed".into()),
+        _ => Failure::Usage(format!(
+            "there is no terminal to ask at ({error}); use --password-stdin"
+        )),
+    })
+}
+
+#[cfg(unix)]
+async fn hidden(question: String) -> std::io::Result<String> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut tty = options.read(true).write(true).open("/dev/tty")?;
+    // Before the question, so that nothing is seen of an answer that comes at once.
+    let _until_answered = Unseen::start(tty.try_clone()?)?;
+    aside(move || {
+        tty.write_all(question.as_bytes())?;
+        tty.flush()?;
+        let mut line = String::new();
+        match std::io::BufReader::new(tty).read_line(&mut line)? {
+            0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(line.trim_end_matches(['\r', '\n']).to_owned()),
+        }
+    })
+    .await
+}
+
+#[cfg(not(unix))]
+async fn hidden(question: String) -> std::io::Result<String> {
+    aside(move || rpassword::prompt_password(question)).await
+}
+
+/// A terminal that shows nothing of what is typed but the end of the line. As it was when dropped: also when Ctrl-C has ended the waiting.
+#[cfg(unix)]
+struct Unseen {
+    tty: std::fs::File,
+    before: rustix::termios::Termios,
+}
+
+#[cfg(unix)]
+impl Unseen {
+    fn start(tty: std::fs::File) -> std::io::Result<Self> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+        let before = tcgetattr(&tty)?;
+        let mut during = before.clone();
+        during.local_modes.remove(LocalModes::ECHO);
+        during.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(&tty, OptionalActions::Flush, &during)?;
+        Ok(Self { tty, before })
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        let now = rustix::termios::OptionalActions::Now;
+        let _ = rustix::termios::tcsetattr(&self.tty, now, &self.before);
+    }
 }
 
 /// That the service takes them: a session is opened, or where there is none something is read that is not for everybody.

@@ -293,7 +293,11 @@ async fn prepared(
         None => interruptible(dispatch(&client, &output, &arguments.command)).await,
         Some(every) => {
             let pass = async || dispatch(&client, &output, &arguments.command).await;
-            output::watch(&output, every, pass).await
+            // Ctrl-C is its end, and no interruption.
+            tokio::select! {
+                done = output::watch(&output, every, pass) => done,
+                () = terminated() => Err(Failure::Interrupted(143)),
+            }
         }
     };
     // A session left open counts against the service's limit. That it could not be closed does not undo what was done.
@@ -313,20 +317,23 @@ const LOGOUT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Ends with Ctrl-C or SIGTERM as shells expect, and not in the middle of a line, a bar or a prompt: what is under way is dropped, which cleans up.
 async fn interruptible<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
     tokio::select! {
         done = work => done,
         _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted(130)),
-        () = terminated => Err(Failure::Interrupted(143)),
+        () = terminated() => Err(Failure::Interrupted(143)),
     }
+}
+
+/// Until somebody asks us to end.
+async fn terminated() {
+    #[cfg(unix)]
+    if let Ok(mut signal) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        signal.recv().await;
+        return;
+    }
+    std::future::pending().await
 }
 
 async fn dispatch(client: &Client, output: &Output, command: &Command) -> Result<(), Failure> {

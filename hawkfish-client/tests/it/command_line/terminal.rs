@@ -287,6 +287,27 @@ async fn a_watch_redraws_what_has_changed_and_leaves_the_terminal_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_told_to_end_gives_the_screen_back() {
+    let mock = Mock::new();
+    let home = Home::new();
+    let variables = login(&mock.listen().await);
+    let Some(terminal) = Terminal::open(80, 20, &home, &borrowed(&variables)) else {
+        return;
+    };
+    terminal.enter("sh -c 'echo $$ > pid; exec hawkfish systems ls --watch=0.2'; echo over $?");
+    terminal.until(|screen| screen.contains("node")).await;
+    let pid = std::fs::read_to_string(home.dir.path().join("pid")).unwrap();
+    let sent = Command::new("kill").arg(pid.trim()).status().unwrap();
+    assert!(sent.success());
+    terminal.until(|screen| screen.contains("over 143")).await;
+    assert_eq!(
+        (terminal.fact("alternate_on"), terminal.fact("cursor_flag")),
+        ("0".into(), "1".into())
+    );
+    assert!(mock.inside().tokens.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_outlives_a_service_that_is_away_for_a_while() {
     let mock = Mock::new();
     let home = Home::new();
