@@ -50,6 +50,11 @@ async fn the_command_line_reads_and_switches_the_machine_of_an_emulator_by_other
     assert_eq!(wrong.code, 2, "{wrong:?}");
     assert!(wrong.err.contains("GracefulShutdown"), "{wrong:?}");
 
+    // It takes `Once`, and means for good.
+    let once = ["systems", "boot", "fake", "--target", "Cd", "--once"];
+    let ran = place.run(&once).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("not only once"), "{ran:?}");
     let boot = ["systems", "boot", "fake", "--target", "Pxe", "--continuous"];
     place.out(&boot).await;
     assert_eq!(

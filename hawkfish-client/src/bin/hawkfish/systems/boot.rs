@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::parts;
 use crate::failure::{Failure, Result};
 use crate::find;
-use crate::output::{Column, Output};
+use crate::output::{Column, Output, warn};
 use crate::tasks::Waiting;
 
 #[derive(Debug, Args)]
@@ -101,7 +101,21 @@ pub(crate) async fn run(client: &Client, output: &Output, arguments: &Arguments)
         said.push("HTTP boot set".to_owned());
     }
     let sentence = format!("{}: {}", arguments.id, said.join("; "));
-    arguments.waiting.conclude(output, outcome, &sentence).await
+    let Some(answer) = arguments.waiting.answer(output, outcome).await? else {
+        return Ok(());
+    };
+    output.done(&sentence, &answer)?;
+    // Some services know no `Once` and do not say so; who installs a machine would have it installed again and again.
+    if arguments.target.is_some() && !arguments.continuous {
+        let now = client.get_value(&system.uri).await?.value;
+        if parts::text(&now, "/Boot/BootSourceOverrideEnabled") == Some("Continuous") {
+            warn(&format!(
+                "{}: the service says that it boots so from now on, and not only once",
+                arguments.id
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn change(arguments: &Arguments, system: &Value) -> Result<Map<String, Value>> {
