@@ -4,7 +4,7 @@
 
 Run it where a wheel of a release build is installed: `maturin build --release`. Each measurement is a fresh interpreter; what it takes by itself is measured in
 between and taken off, and next to it stand modules of Python's own, as machines differ. Goals: import below 50 ms, `Simulator()` below 20 ms. Ends with 1
-where a goal is missed.
+where a goal is missed by the least of all rounds.
 """
 
 from __future__ import annotations
@@ -66,8 +66,10 @@ def main(rounds: int) -> int:
     for name, times in found.items():
         median = statistics.median(times)
         goal = GOALS.get(name)
-        verdict = "" if goal is None else f"   goal {goal:.0f}: {'met' if median < goal else 'missed'}"
-        missed += goal is not None and median >= goal
+        # Whatever else the machine does only adds to it: the least is what it takes.
+        least = min(times)
+        verdict = "" if goal is None else f"   goal {goal:.0f}: {'met' if least < goal else 'missed'}"
+        missed += goal is not None and least >= goal
         print(f"{name:34}{min(times):>6.1f} ms{median:>6.1f} ms{max(times):>6.1f} ms{median / bare:>8.2f}{verdict}")
     return 1 if missed else 0
 
