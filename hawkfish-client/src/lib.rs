@@ -40,8 +40,8 @@ mod resource;
 mod retry;
 mod task;
 pub mod transport;
-mod update;
 pub mod typed;
+mod update;
 mod walk;
 #[cfg(feature = "webhook")]
 pub mod webhook;
@@ -50,7 +50,10 @@ mod wire;
 pub use hawkfish_redfish as redfish;
 
 pub use self::{
-    client::{Builder, Client, auth::SessionInfo, auth::basic as basic_authorization, open::Opened, upload::Upload},
+    client::{
+        Builder, Client, auth::SessionInfo, auth::basic as basic_authorization, open::Opened,
+        upload::Upload,
+    },
     collection::{Member, Members},
     error::{Answered, Error, Kind},
     events::{Event, EventStream, Events},

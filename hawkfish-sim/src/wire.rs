@@ -161,12 +161,7 @@ impl World {
     }
 
     /// Has the service tell where it is served.
-    pub(crate) fn tell_served(
-        &self,
-        at: SocketAddr,
-        tls: bool,
-        identity: Option<Arc<Identity>>,
-    ) {
+    pub(crate) fn tell_served(&self, at: SocketAddr, tls: bool, identity: Option<Arc<Identity>>) {
         self.app().reached(Reach {
             https: tls.then_some(at),
             http: (!tls).then_some(at),

@@ -22,10 +22,7 @@ const COMMAND_LINE: &str = "docs/cli.md";
 /// The examples in Rust, by the crate that builds them.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("hawkfish-sim", &["world", "power_on"]),
-    (
-        "hawkfish-client",
-        &["fleet", "asset_tags", "follow_events"],
-    ),
+    ("hawkfish-client", &["fleet", "asset_tags", "follow_events"]),
 ];
 
 /// What is not run as it stands: the document, the command or the first line of the block, and why not.

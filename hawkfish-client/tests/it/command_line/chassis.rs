@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::rack::Rack;
 use super::little::Little;
+use super::rack::Rack;
 
 const ID: &str = "863c6fd3-6d16-410b-b287-b8bb3d125a3a";
 

@@ -9,8 +9,8 @@ mod parts;
 mod set;
 mod storage;
 
-use super::rack::Rack;
 use super::little::Little;
+use super::rack::Rack;
 use serde_json::json;
 
 /// The first machine of the rack, by its name and by its id.

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use hawkfish_core::ctx::Ctx;
 use hawkfish_server::resource;
-use serde_json::{Value};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::door::{ADMIN, Answer, Door};
@@ -70,7 +70,13 @@ impl<'a> Ear<'a> {
         self.told_at(caller, what, lines, expected);
     }
 
-    pub(super) fn told_at(&mut self, line: u32, what: &str, lines: &[String], expected: &[impl AsRef<str>]) {
+    pub(super) fn told_at(
+        &mut self,
+        line: u32,
+        what: &str,
+        lines: &[String],
+        expected: &[impl AsRef<str>],
+    ) {
         let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
         if lines != expected {
             let fault =

@@ -6,10 +6,10 @@ mod ear;
 
 use hawkfish_server::catalog::Verb;
 use hawkfish_server::resource;
-use serde_json::{json};
+use serde_json::json;
 
 use self::ear::Ear;
-use crate::door::{Door};
+use crate::door::Door;
 
 /// Everything that can be asked to change something, as [`Ear::asked`] has it.
 fn changing() -> Vec<(String, String)> {
