@@ -18,11 +18,11 @@
 //! # }
 //! ```
 //!
-//! - [`Handle`] is a resource that was read: its fields are those of the [model](crate::redfish::model), its verbs those of the schema. Values that the model does not know
+//! - [`Handle`] is a resource that was read: its fields are those of the [`model`], its verbs those of the schema. Values that the model does not know
 //!   are kept; whatever else the service shows is in [`Handle::raw`].
-//! - A verb that reads gives handles, one that changes gives an [`Outcome`](crate::Outcome): it is done, or goes on as a task.
+//! - A verb that reads gives handles, one that changes gives an [`Outcome`]: it is done, or goes on as a task.
 //! - A handle shows what was read until [`Handle::refresh`].
-//! - All is found by links. What a resource does not link to, or list among its actions, is [`Kind::Unsupported`](crate::Kind::Unsupported), and nothing is sent.
+//! - All is found by links. What a resource does not link to, or list among its actions, is [`Kind::Unsupported`], and nothing is sent.
 //! - Nothing here is one vendor's but what says so: [`HawkFish`]'s own.
 
 mod account;
