@@ -11,7 +11,6 @@ mod limits;
 mod mock;
 mod origin;
 mod others;
-mod part;
 mod presets;
 mod quirks;
 mod reading;

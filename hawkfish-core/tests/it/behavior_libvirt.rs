@@ -17,7 +17,8 @@ use virt::domain::Domain;
 use virt::sys;
 
 use crate::behavior::{Fixture, Temper, behavior_suite};
-use crate::lab::{image, lab, variable};
+use hawkfish_testing::lab::{image, script};
+use hawkfish_testing::part::variable;
 
 /// How long to wait before looking again at what nobody tells of, such as a guest's console.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -161,7 +162,7 @@ impl Lab {
         let folder = tempfile::tempdir().expect("a folder");
         let home = folder.path().join("lab");
         let home = home.to_str().expect("text").to_owned();
-        let uri = lab(&["up", &home]);
+        let uri = script(&["up", &home]);
         let uri = uri.trim();
         let pool = folder.path().join("pool");
         std::fs::create_dir(&pool).expect("a folder");
@@ -175,7 +176,7 @@ impl Lab {
             "--target",
             pool,
         ];
-        lab(&make);
+        script(&make);
         Some(Self {
             backend: open(uri).await,
             folder,
@@ -197,7 +198,7 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         // Ends its guests, too.
-        lab(&["down", &self.lab]);
+        script(&["down", &self.lab]);
     }
 }
 
@@ -233,7 +234,7 @@ impl Fixture for Lab {
             arguments.push("--efi");
         }
         // QEMU's file then holds what was said since the last start, as the suite wants to know.
-        let xml = lab(&arguments).replace("append='on'", "append='off'");
+        let xml = script(&arguments).replace("append='on'", "append='off'");
         let domain = Domain::define_xml(&self.others, &xml).expect("libvirt takes the domain");
         let key = MachineKey(domain.get_uuid().expect("a UUID"));
         self.domains.lock().expect("domains").push(Defined {
@@ -321,12 +322,12 @@ impl Fixture for Lab {
     }
 
     async fn lose(&self) -> bool {
-        lab(&["kill", &self.lab]);
+        script(&["kill", &self.lab]);
         true
     }
 
     async fn find(&self) {
-        lab(&["start", &self.lab]);
+        script(&["start", &self.lab]);
     }
 }
 

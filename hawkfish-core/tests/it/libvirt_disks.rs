@@ -15,7 +15,8 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
-use crate::lab::{image, lab, variable};
+use hawkfish_testing::lab::{image, script};
+use hawkfish_testing::part::variable;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const MIB: u64 = 1 << 20;
@@ -32,7 +33,7 @@ struct Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        lab(&["down", text(&home(&self.folder))]);
+        script(&["down", text(&home(&self.folder))]);
     }
 }
 
@@ -48,7 +49,7 @@ impl Scene {
     async fn set() -> Option<Self> {
         variable("HAWKFISH_TEST_LIBVIRT_URI")?;
         let folder = tempfile::tempdir().expect("a folder");
-        let uri = lab(&["up", text(&home(&folder))]).trim().to_owned();
+        let uri = script(&["up", text(&home(&folder))]).trim().to_owned();
         let pool = folder.path().join("pool");
         std::fs::create_dir(&pool).expect("a folder");
         let lab_home = home(&folder);
@@ -61,7 +62,7 @@ impl Scene {
             "--target",
             text(&pool),
         ];
-        lab(&make);
+        script(&make);
         let disk = image(folder.path(), "hd.qcow2", &["disk", "HD"]);
         let serial = folder.path().join("serial");
         let xml = [
@@ -75,7 +76,7 @@ impl Scene {
             "128",
         ];
         let others = Connect::open(Some(&uri)).expect("libvirt answers");
-        let domain = Domain::define_xml(&others, &lab(&xml)).expect("libvirt takes the domain");
+        let domain = Domain::define_xml(&others, &script(&xml)).expect("libvirt takes the domain");
         let key = MachineKey(domain.get_uuid().expect("a UUID"));
         let backend = LibvirtBackend::connect(LibvirtSettings::new(uri), Arc::new(SystemClock));
         while !backend.drain_changes().contains(&Change::Connected) {
@@ -126,7 +127,7 @@ impl Scene {
             "--format",
             "qcow2",
         ];
-        lab(&make);
+        script(&make);
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Machine) -> bool) {

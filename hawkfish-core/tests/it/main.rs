@@ -11,8 +11,6 @@ mod fleet;
 mod hostile_receivers;
 mod jobs;
 #[cfg(feature = "libvirt")]
-mod lab;
-#[cfg(feature = "libvirt")]
 mod libvirt;
 #[cfg(feature = "libvirt")]
 mod libvirt_disks;

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use virt::connect::Connect;
 use virt::domain::Domain;
 
-use crate::lab::{image, lab, variable};
+use hawkfish_testing::lab::{image, script};
+use hawkfish_testing::part::variable;
 
 /// How long a guest may take to start and settle on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -46,12 +47,12 @@ async fn a_guest_that_boots_is_seen_to_work_and_to_read_and_one_that_has_booted_
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path().join("lab");
     let at = at.to_str().expect("text");
-    let uri = lab(&["up", at]).trim().to_owned();
+    let uri = script(&["up", at]).trim().to_owned();
     let others = Connect::open(Some(&uri)).expect("libvirt answers");
     let disk = image(folder.path(), "busy.qcow2", &["disk", "BUSY"]);
     let disk = disk.to_str().expect("text");
     // The long boot of UEFI is work enough to be seen.
-    let xml = lab(&["xml", "busy", "--efi", "--disk", disk, "--nic", "user"]);
+    let xml = script(&["xml", "busy", "--efi", "--disk", disk, "--nic", "user"]);
     let domain = Domain::define_xml(&others, &xml).expect("libvirt takes the domain");
     let key = MachineKey(domain.get_uuid().expect("a UUID"));
     let settings = LibvirtSettings {
@@ -94,5 +95,5 @@ async fn a_guest_that_boots_is_seen_to_work_and_to_read_and_one_that_has_booted_
     until(&backend, key, "off", |stats| stats.cpu.time.is_none()).await;
     backend.close().await;
     drop((domain, others));
-    lab(&["down", at]);
+    script(&["down", at]);
 }

@@ -5,15 +5,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hawkfish_sim::{PASSWORD, USER, World};
+use hawkfish_testing::part;
 use jiff::SignedDuration;
 
 /// The script that does it, with the interpreter to do it with; none where that is missing, which is said aloud.
 fn script() -> Option<Command> {
-    let Some(python) = std::env::var_os("HAWKFISH_TEST_PYTHON").filter(|value| !value.is_empty())
-    else {
-        skip("HAWKFISH_TEST_PYTHON");
-        return None;
-    };
+    let python = part::python()?;
     let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("test"));
     script
         .env("HAWKFISH_TEST_PYTHON", python)
@@ -70,21 +67,4 @@ async fn the_wheel_is_built_typed_and_passes_its_tests() {
         "{}",
         text(&output.stdout)
     );
-}
-
-fn skip(missing: &str) {
-    assert!(
-        std::env::var_os("HAWKFISH_TEST_REQUIRE").is_none_or(|value| value != "1"),
-        "{missing} is missing"
-    );
-    let what = format!("the tests of the Python package: {missing} is missing");
-    eprintln!("SKIPPED {what}");
-    if let Some(file) = std::env::var_os("HAWKFISH_TEST_SKIPS") {
-        use std::io::Write as _;
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(file);
-        file.and_then(|mut file| writeln!(file, "{what}")).unwrap();
-    }
 }

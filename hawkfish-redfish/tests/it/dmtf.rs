@@ -2,9 +2,9 @@
 //!
 //! It holds tarballs `*json-schema*.tar.xz` and `*registries*.tar.xz`. None of it is kept here.
 
+use hawkfish_testing::part;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
@@ -13,26 +13,9 @@ use tempfile::TempDir;
 /// The folder with the data unpacked; none if it is not there, which is said aloud.
 pub(crate) fn unpacked() -> Option<&'static Path> {
     static DIR: OnceLock<Option<TempDir>> = OnceLock::new();
-    DIR.get_or_init(|| match std::env::var_os("HAWKFISH_DMTF_DIR") {
-        Some(dir) => Some(unpack(Path::new(&dir))),
-        None => {
-            // They are DMTF's, not ours to carry along: whoever has them not can still pass all tests.
-            let what = "what DMTF publishes: HAWKFISH_DMTF_DIR does not name the folder with it";
-            eprintln!("SKIPPED {what}");
-            if let Some(file) = std::env::var_os("HAWKFISH_TEST_SKIPS") {
-                let skips = std::fs::OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .open(file);
-                skips
-                    .and_then(|mut skips| writeln!(skips, "{what}"))
-                    .expect("a line in HAWKFISH_TEST_SKIPS");
-            }
-            None
-        }
-    })
-    .as_ref()
-    .map(TempDir::path)
+    DIR.get_or_init(|| part::dmtf().map(|dir| unpack(&dir)))
+        .as_ref()
+        .map(TempDir::path)
 }
 
 fn unpack(from: &Path) -> TempDir {

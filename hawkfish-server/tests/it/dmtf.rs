@@ -8,7 +8,7 @@ use jsonschema::{Retrieve, Uri, Validator};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::part;
+use hawkfish_testing::part;
 
 /// Answers for where the schemas are published, from the folder.
 struct Published(PathBuf);
@@ -56,7 +56,7 @@ fn narrow(dir: &Path, schema: &mut Value) {
 fn unpacked() -> Option<&'static Path> {
     static DIR: OnceLock<Option<TempDir>> = OnceLock::new();
     let dir = DIR.get_or_init(|| {
-        let from = part::variable("HAWKFISH_DMTF_DIR")?;
+        let from = part::dmtf()?;
         let to = TempDir::new().unwrap();
         for archive in std::fs::read_dir(from).unwrap() {
             let archive = archive.unwrap().path();

@@ -11,7 +11,7 @@ use hawkfish_server::settings::{KEYS, Settings};
 
 use self::blocks::{Block, blocks};
 use self::session::{Session, Step, built, server, top};
-use crate::process::part;
+use hawkfish_testing::part;
 
 const README: &str = "README.md";
 const SIMULATOR: &str = "docs/simulator.md";

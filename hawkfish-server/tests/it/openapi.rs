@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::door::Door;
-use crate::process::part;
+use hawkfish_testing::part;
 
 const URI: &str = "/redfish/v1/openapi.yaml";
 

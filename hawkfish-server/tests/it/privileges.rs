@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::door::{Door, ROLES, password};
 use crate::places::{instances, templates};
-use crate::process::part;
+use hawkfish_testing::part;
 
 const TABLE: &str = "/redfish/v1/AccountService/PrivilegeMap";
 
@@ -297,7 +297,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 
 #[tokio::test]
 async fn the_table_is_dmtfs_but_for_the_differences_that_are_explained() {
-    let Some(dir) = part::variable("HAWKFISH_DMTF_DIR") else {
+    let Some(dir) = part::dmtf() else {
         return;
     };
     let theirs = dmtf(&dir);
@@ -344,7 +344,7 @@ async fn the_table_is_dmtfs_but_for_the_differences_that_are_explained() {
 }
 
 /// DMTF's newest privilege registry, from its archive in that folder.
-fn dmtf(dir: &str) -> Value {
+fn dmtf(dir: &std::path::Path) -> Value {
     let to = tempfile::tempdir().unwrap();
     let archives = std::fs::read_dir(dir)
         .unwrap()

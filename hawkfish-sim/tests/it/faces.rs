@@ -301,7 +301,7 @@ async fn image() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sushy_and_python_redfish_use_a_bmc_by_its_prefix_and_by_its_port() {
-    let Some(python) = crate::part::python() else {
+    let Some(python) = hawkfish_testing::part::python() else {
         return;
     };
     let image = image().await;

@@ -16,7 +16,6 @@ mod faults_work;
 mod guests;
 mod guide;
 mod model;
-mod part;
 mod presets;
 mod profiles;
 mod random_worlds;

@@ -9,7 +9,7 @@ use hawkfish_sim::{PASSWORD, USER, World};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::part;
+use hawkfish_testing::part;
 
 /// A preset, and what a client sees with it.
 struct Proof {

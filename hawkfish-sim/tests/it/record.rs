@@ -19,7 +19,7 @@ use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::part;
+use hawkfish_testing::part;
 
 mod captures;
 mod secrets;

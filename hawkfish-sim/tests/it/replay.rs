@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::part;
+use hawkfish_testing::part;
 
 mod own;
 mod random;

@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::part;
+use hawkfish_testing::part;
 
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
 

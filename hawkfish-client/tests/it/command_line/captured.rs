@@ -7,7 +7,7 @@ use hawkfish_sim::capture::Capture;
 use serde_json::Value;
 
 use super::rack::Rack;
-use crate::part;
+use hawkfish_testing::part;
 
 async fn rack(dir: &Path, vendor: &str) -> Rack {
     let capture = Capture::read(dir.join(format!("{vendor}.tar.xz"))).unwrap();

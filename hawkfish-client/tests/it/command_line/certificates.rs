@@ -42,7 +42,7 @@ fn openssl(dir: &Path, arguments: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_asked_for_signed_and_put_in_place() {
     if Command::new("openssl").arg("version").output().is_err() {
-        return crate::part::skip("openssl");
+        return hawkfish_testing::part::skip("openssl");
     }
     let dir = tempfile::tempdir().unwrap();
     let rack = rack(dir.path()).await;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::run::{PROGRAM, bare};
-use crate::part;
+use hawkfish_testing::part;
 
 fn there(program: &str) -> bool {
     let there = Path::new("/usr/bin").join(program).exists();

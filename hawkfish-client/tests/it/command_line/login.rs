@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::run::{Home, PROGRAM, forget_us, mode_of, ran, set_mode};
 use crate::mock::{Mock, PASSWORD, USER};
-use crate::part;
+use hawkfish_testing::part;
 
 const LOGIN: &[&str] = &["login", "--user", USER, "--password-stdin", "--url"];
 

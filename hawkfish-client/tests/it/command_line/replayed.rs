@@ -6,7 +6,7 @@ use hawkfish_sim::{PASSWORD, Served, USER, World};
 use serde_json::Value;
 
 use super::run::{Ran, bare, ran};
-use crate::part;
+use hawkfish_testing::part;
 
 struct Replayed {
     world: World,

@@ -14,7 +14,7 @@ use super::completions::script;
 use super::rack::Rack;
 use super::run::{Home, PROGRAM, forget_us};
 use crate::mock::{Mock, PASSWORD, USER};
-use crate::part;
+use hawkfish_testing::part;
 
 /// A shell in a terminal of its own.
 struct Terminal {

@@ -9,8 +9,9 @@ use std::time::Duration;
 use hawkfish_client::{Builder, Client};
 use tempfile::TempDir;
 
-use super::{Place, until};
-use crate::part;
+use super::Place;
+use hawkfish_testing::part;
+use hawkfish_testing::until;
 
 const USER: &str = "admin";
 const PASSWORD: &str = "secret";

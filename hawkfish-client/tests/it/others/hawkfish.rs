@@ -10,22 +10,23 @@ use hawkfish_client::webhook::Receiver;
 use hawkfish_client::{Progress, Task};
 use serde_json::json;
 
+use super::EMPTY_CD;
 use super::images::Images;
-use super::lab::Lab;
 use super::server::Server;
-use super::until;
 use crate::command_line::run::ran;
+use hawkfish_testing::lab::Lab;
+use hawkfish_testing::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_guest_boots_once_from_an_image_that_the_command_line_gave_it() {
     let Some(lab) = Lab::up() else {
         return;
     };
-    let guest = lab.define("node");
+    let guest = lab.define("node", EMPTY_CD);
     let before = lab.virsh(&["dumpxml", "--inactive", "node"]);
     let server = Server::libvirt(lab.uri());
     let place = &server.place;
-    let iso = lab.iso("INSTALLER");
+    let iso = lab.iso("INSTALLER", &[]);
     let images = Images::of(iso.parent().unwrap().to_owned()).await;
     let url = images.url("INSTALLER.iso");
 
@@ -81,7 +82,7 @@ async fn the_command_line_a_stream_and_a_receiver_hear_the_same_of_a_real_guest(
     let Some(lab) = Lab::up() else {
         return;
     };
-    let guest = lab.define("node");
+    let guest = lab.define("node", EMPTY_CD);
     let server = Server::libvirt(lab.uri());
     let place = &server.place;
     let client = server.client();
@@ -219,11 +220,11 @@ async fn an_image_on_its_way_to_a_guest_is_a_task_that_client_and_command_line_f
     let Some(lab) = Lab::up() else {
         return;
     };
-    lab.define("node");
+    lab.define("node", EMPTY_CD);
     let server = Server::libvirt(lab.uri());
     let place = &server.place;
     let client = server.client();
-    let iso = lab.iso("INSTALLER");
+    let iso = lab.iso("INSTALLER", &[]);
     let images = Images::of(iso.parent().unwrap().to_owned()).await;
     let url = images.slow_url("INSTALLER.iso");
     let mut insert = place.hawkfish();

@@ -10,7 +10,7 @@ use hawkfish_sim::capture::{Capture, Content, plain_uri};
 use http::header::{CONTENT_TYPE, ETAG};
 use http::{Method, StatusCode};
 
-use crate::part;
+use hawkfish_testing::part;
 
 /// The captures of a vendor: `hpe`, `dell`. Without them the caller must return: the test is skipped, aloud.
 pub(super) fn capture(vendor: &str) -> Option<Capture> {

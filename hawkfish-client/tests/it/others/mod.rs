@@ -7,7 +7,6 @@ mod captured;
 mod emulator;
 mod hawkfish;
 mod images;
-mod lab;
 mod mockup;
 mod server;
 mod sushy_tools;
@@ -15,26 +14,13 @@ mod sushy_tools_libvirt;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::command_line::run::{Ran, bare, ran};
 
-/// Asks again and again until there is an answer, for as long as `limit`.
-///
-/// # Panics
-/// When the time is up, with what was waited for.
-async fn until<T>(what: &str, limit: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(Instant::now() < end, "not within {limit:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+/// A machine of a lab with a drive for CDs, and nothing in it.
+const EMPTY_CD: &[&str] = &["--cdrom-empty", "--memory", "128"];
 
 /// Where a service is, and as whom to ask it.
 #[derive(Clone, Debug)]

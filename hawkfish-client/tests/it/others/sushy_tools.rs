@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::emulator::Emulator;
 use super::images::Images;
-use super::until;
+use hawkfish_testing::until;
 
 /// It takes up to eleven seconds for a change of power, as chance has it.
 const POWER: Duration = Duration::from_secs(30);

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::EMPTY_CD;
 use super::emulator::Emulator;
 use super::images::Images;
-use super::lab::{Guest, Lab};
-use super::until;
+use hawkfish_testing::lab::{Guest, Lab};
+use hawkfish_testing::until;
 
 struct Scene {
     emulator: Emulator,
@@ -18,7 +19,7 @@ struct Scene {
 impl Scene {
     async fn set() -> Option<Self> {
         let lab = Lab::up()?;
-        let guest = lab.define("node");
+        let guest = lab.define("node", EMPTY_CD);
         // Where the emulator puts what it fetches.
         let pool = lab.path().join("pool");
         std::fs::create_dir(&pool).unwrap();
@@ -43,7 +44,7 @@ async fn a_guest_boots_from_an_image_that_the_command_line_gave_to_the_emulator(
         return;
     };
     let place = &scene.emulator.place;
-    let iso = scene.lab.iso("INSTALLER");
+    let iso = scene.lab.iso("INSTALLER", &[]);
     let images = Images::of(iso.parent().unwrap().to_owned()).await;
     let url = images.url("INSTALLER.iso");
     place

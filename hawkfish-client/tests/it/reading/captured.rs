@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::part;
+use hawkfish_testing::part;
 
 /// A resource that was read as its type, written down again, and what of it does not fit and was mended.
 type Read = fn(&Client, Fetched<Value>) -> Result<(Value, Option<String>), Error>;

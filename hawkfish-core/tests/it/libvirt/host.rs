@@ -2,7 +2,7 @@
 
 use super::lab::*;
 use super::*;
-use crate::lab::lab;
+use hawkfish_testing::lab::script;
 
 #[tokio::test]
 async fn what_others_change_is_told_even_where_libvirt_does_not_tell() {
@@ -66,7 +66,7 @@ async fn a_host_that_hangs_holds_nobody_up_and_is_found_again() {
     let hawkfish = lab_of_test.hawkfish().await;
     let folder = lab_of_test.path();
     let folder = folder.to_str().expect("text");
-    lab(&["freeze", folder]);
+    script(&["freeze", folder]);
     let began = Instant::now();
     let error = hawkfish.step(guest.key, Step::Start).await.unwrap_err();
     let first = began.elapsed();
@@ -84,7 +84,7 @@ async fn a_host_that_hangs_holds_nobody_up_and_is_found_again() {
     let again = hawkfish.machine(guest.key).await.unwrap_err();
     let second = began.elapsed();
     // Before any assertion: a frozen libvirtd cannot be ended.
-    lab(&["thaw", folder]);
+    script(&["thaw", folder]);
     assert!(
         matches!(error.kind(), ErrorKind::Unavailable { .. }),
         "{error:?}"
@@ -166,9 +166,9 @@ async fn a_host_that_is_killed_under_load_strands_nobody() {
     let folder = folder.to_str().expect("text");
     for _ in 0..3 {
         pause(Duration::from_secs(1)).await;
-        lab(&["kill", folder]);
+        script(&["kill", folder]);
         pause(Duration::from_secs(1)).await;
-        lab(&["start", folder]);
+        script(&["start", folder]);
         let began = Instant::now();
         while hawkfish.machines().await.is_err() {
             assert!(began.elapsed() < PATIENCE, "it is not found again");

@@ -1,7 +1,8 @@
 //! A libvirtd of a test's own, and the guests in it.
 
 use super::*;
-use crate::lab::{image, lab, variable};
+use hawkfish_testing::lab::{image, script};
+use hawkfish_testing::part::variable;
 
 /// How long to wait for what must come; emulated guests on a busy machine take their time.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
@@ -24,7 +25,7 @@ pub(super) struct Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        lab(&["down", self.path().to_str().expect("text")]);
+        script(&["down", self.path().to_str().expect("text")]);
     }
 }
 
@@ -33,7 +34,9 @@ impl Lab {
         variable("HAWKFISH_TEST_LIBVIRT_URI")?;
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path().join("lab");
-        let uri = lab(&["up", at.to_str().expect("text")]).trim().to_owned();
+        let uri = script(&["up", at.to_str().expect("text")])
+            .trim()
+            .to_owned();
         Some(Self {
             others: Connect::open(Some(&uri)).expect("libvirt answers"),
             uri,
@@ -82,8 +85,8 @@ impl Lab {
             arguments.push("--efi");
         }
         arguments.extend(more);
-        let domain =
-            Domain::define_xml(&self.others, &lab(&arguments)).expect("libvirt takes the domain");
+        let domain = Domain::define_xml(&self.others, &script(&arguments))
+            .expect("libvirt takes the domain");
         let key = MachineKey(domain.get_uuid().expect("a UUID"));
         Guest {
             _lab: self,

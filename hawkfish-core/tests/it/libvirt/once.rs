@@ -2,7 +2,7 @@
 
 use super::lab::*;
 use super::*;
-use crate::lab::variable;
+use hawkfish_testing::part::variable;
 
 /// A CD whose guest resets itself once, with the drive to read it.
 fn restless_cd(lab: &Lab) -> PathBuf {

@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::part;
 use super::server::{PASSWORD, Server, USER};
+use hawkfish_testing::part;
 
 /// A system as sushy drives it.
 pub(crate) struct Bmc {

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::part;
 use super::server::{PASSWORD, Server, USER};
+use hawkfish_testing::part;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_builds_the_manual_from_what_this_service_alone_gives_it() {

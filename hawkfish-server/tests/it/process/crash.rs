@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::client::Client;
 use super::server::{PASSWORD, Server, USER};
-use super::until;
+use hawkfish_testing::until;
 
 const ACCOUNTS: &str = "/redfish/v1/AccountService/Accounts";
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";

@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, Node};
 
-use super::lab::{Guest, Lab};
+use hawkfish_testing::lab::{Guest, Lab};
 
 /// How a domain is defined, a line for each element and each text.
 pub(crate) fn definition(lab: &Lab, guest: &Guest) -> String {

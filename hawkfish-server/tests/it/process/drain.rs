@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::server::{PASSWORD, Server, USER};
-use super::until;
+use hawkfish_testing::until;
 
 /// Enough for a request that is under way.
 const END: Duration = Duration::from_secs(15);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::part;
 use super::server::{PASSWORD, Server, USER};
+use hawkfish_testing::part;
 
 /// Longest time for a step.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::crash::{Chance, wreck};
 use super::server::{PASSWORD, Server, USER};
-use super::until;
 use crate::sse::{Messages, SSE};
+use hawkfish_testing::until;
 
 const SUBSCRIPTIONS: &str = "/redfish/v1/EventService/Subscriptions";
 const LIMIT: Duration = Duration::from_secs(60);

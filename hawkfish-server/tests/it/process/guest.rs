@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::bmc::Bmc;
 use super::domain::definition;
 use super::images::Images;
-use super::lab::{Guest, Lab};
-use super::part;
 use super::server::Server;
+use hawkfish_testing::lab::{Guest, Lab};
+use hawkfish_testing::part;
 
 /// Firmware of a domain.
 struct Firmware {

@@ -11,10 +11,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::client::Client;
-use super::lab::{Guest, Lab};
 use super::server::Server;
 use super::sse::Stream;
-use super::{part, until};
+use hawkfish_testing::lab::{Guest, Lab};
+use hawkfish_testing::{part, until};
 
 /// How long an emulated guest may take to do anything, on a busy machine.
 const GUEST: Duration = Duration::from_secs(180);

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::domain::definition;
-use super::lab::{Guest, Lab};
 use super::server::Server;
-use super::{part, until};
+use hawkfish_testing::lab::{Guest, Lab};
+use hawkfish_testing::{part, until};
 
 /// A domain with a Linux that tells what it finds.
 struct Scene {

@@ -6,9 +6,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::lab::Lab;
-use super::part;
 use super::server::{PASSWORD, Server, USER};
+use hawkfish_testing::lab::Lab;
+use hawkfish_testing::part;
 
 /// What its Linux printed of itself.
 fn told(console: &str) -> Option<Value> {
@@ -123,7 +123,7 @@ async fn a_guest_sees_the_addresses_processors_and_memory_that_are_shown_and_a_c
     }
     // And somebody else pulls it.
     lab.virsh(&["domif-setlink", "node", "52:54:00:48:46:02", "down"]);
-    super::until(
+    hawkfish_testing::until(
         "the pulled cable is shown",
         std::time::Duration::from_secs(60),
         async || {

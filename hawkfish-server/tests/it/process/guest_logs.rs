@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::lab::Lab;
 use super::server::Server;
+use hawkfish_testing::lab::Lab;
 
 /// What stands in the log of the one system.
 async fn told(client: &Client, system: &str) -> Vec<String> {

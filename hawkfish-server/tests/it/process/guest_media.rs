@@ -10,9 +10,9 @@ use super::bmc::Bmc;
 use super::client::{Answer, Client};
 use super::domain::definition;
 use super::images::Images;
-use super::lab::{Guest, Lab};
 use super::server::Server;
-use super::{part, until};
+use hawkfish_testing::lab::{Guest, Lab};
+use hawkfish_testing::{part, until};
 
 /// A domain that is off, and images for it.
 struct Scene {

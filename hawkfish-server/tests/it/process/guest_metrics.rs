@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::lab::Lab;
 use super::server::Server;
-use super::until;
+use hawkfish_testing::lab::Lab;
+use hawkfish_testing::until;
 
 /// How long the boot of a guest, and what is sampled of it, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);

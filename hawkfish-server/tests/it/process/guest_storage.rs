@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
 use super::domain::definition;
-use super::lab::{Guest, Lab};
 use super::server::Server;
-use super::{part, until};
+use hawkfish_testing::lab::{Guest, Lab};
+use hawkfish_testing::{part, until};
 
 const MIB: u64 = 1 << 20;
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::server::Server;
-use super::until;
+use hawkfish_testing::until;
 
 const JOBS: &str = "/redfish/v1/JobService/Jobs";
 

@@ -12,7 +12,6 @@ mod events_crash;
 mod images;
 mod jobs;
 mod network;
-pub(crate) mod part;
 mod server;
 mod sse;
 mod validators;
@@ -39,23 +38,4 @@ mod guest_metrics;
 #[cfg(feature = "libvirt")]
 mod guest_storage;
 #[cfg(feature = "libvirt")]
-mod lab;
-#[cfg(feature = "libvirt")]
 mod outage;
-
-use std::time::{Duration, Instant};
-
-/// Asks again and again until there is an answer, for as long as `limit`.
-///
-/// # Panics
-/// When the time is up, with what was waited for.
-async fn until<T>(what: &str, limit: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(Instant::now() < end, "not within {limit:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}

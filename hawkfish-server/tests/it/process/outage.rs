@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::client::{Answer, Client};
-use super::lab::Lab;
 use super::server::Server;
-use super::until;
+use hawkfish_testing::lab::Lab;
+use hawkfish_testing::until;
 
 const SYSTEMS: &str = "/redfish/v1/Systems";
 /// Longest time in which a host that is gone may still be taken for one that answers: one that hangs is given some time to answer.

@@ -11,7 +11,7 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::{dangling, statically};
-use crate::part;
+use hawkfish_testing::part;
 
 /// A machine as it is drawn by lot.
 #[derive(Clone, Debug)]

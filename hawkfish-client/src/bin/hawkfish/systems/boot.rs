@@ -5,6 +5,7 @@ use hawkfish_client::{Client, Fetched};
 use serde_json::{Map, Value, json};
 
 use super::parts;
+use crate::change::as_written;
 use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::{Column, Output, warn};
@@ -126,11 +127,8 @@ fn change(arguments: &Arguments, system: &Value) -> Result<Map<String, Value>> {
         } else {
             "Once"
         };
-        let target = as_written(
-            system,
-            "/Boot/BootSourceOverrideTarget@Redfish.AllowableValues",
-            target,
-        )?;
+        let allowed = "/Boot/BootSourceOverrideTarget@Redfish.AllowableValues";
+        let target = as_written(&parts::texts(system, allowed), target, "target of a boot")?;
         change.insert("BootSourceOverrideTarget".into(), target.into());
         change.insert("BootSourceOverrideEnabled".into(), enabled.into());
     }
@@ -215,23 +213,6 @@ fn reference(known: &[String], options: &[Fetched<Value>], wanted: &str) -> Resu
             found.join(" or ")
         ))),
     }
-}
-
-/// The value as the machine writes it, whatever its case here.
-fn as_written(system: &Value, allowed: &str, wanted: &str) -> Result<String> {
-    let allowed = parts::texts(system, allowed);
-    if allowed.is_empty() {
-        return Ok(wanted.to_owned());
-    }
-    let found = allowed
-        .iter()
-        .find(|value| value.eq_ignore_ascii_case(wanted));
-    found.cloned().ok_or_else(|| {
-        Failure::Usage(format!(
-            "the machine does not boot from {wanted}; it boots from {}",
-            allowed.join(", ")
-        ))
-    })
 }
 
 /// `systems boot-options`.

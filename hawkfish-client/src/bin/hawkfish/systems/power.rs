@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::parts;
 use super::several::{self, AtOnce};
+use crate::change;
 use crate::failure::{Failure, Result};
 use crate::find;
 use crate::output::Output;
@@ -116,7 +117,7 @@ async fn start(
         return Ok(Begun::Nothing(state));
     }
     let allowed = parts::parameter(client, system, ACTION, "ResetType").await?;
-    let reset = choose(&allowed, reset)?;
+    let reset = change::as_written(&allowed, reset, "reset")?;
     let outcome = client
         .action(system, ACTION, &json!({"ResetType": reset}))
         .await?;
@@ -143,36 +144,9 @@ fn wanted(word: &str, force: bool) -> Result<&str> {
     Ok(word)
 }
 
-fn choose(allowed: &[String], wanted: &str) -> Result<String> {
-    if allowed.is_empty() {
-        return Ok(wanted.to_owned());
-    }
-    let found = allowed
-        .iter()
-        .find(|value| value.eq_ignore_ascii_case(wanted));
-    found.cloned().ok_or_else(|| {
-        Failure::Usage(format!(
-            "{wanted} is not what the machine takes; it takes {}",
-            allowed.join(", ")
-        ))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reset_is_found_without_regard_to_case_and_sent_as_the_machine_writes_it() {
-        let allowed = ["On".to_owned(), "ForceOff".to_owned()];
-        assert_eq!(choose(&allowed, "forceoff").unwrap(), "ForceOff");
-        assert_eq!(choose(&allowed, "Explode").unwrap_err().exit_code(), 2);
-    }
-
-    #[test]
-    fn where_the_machine_does_not_say_what_it_takes_the_word_is_sent_as_it_is() {
-        assert_eq!(choose(&[], "On").unwrap(), "On");
-    }
 
     #[test]
     fn words_of_every_day_ask_the_operating_system_unless_forced() {

@@ -7,8 +7,8 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{log_in, run, table};
-use crate::process::part;
 use crate::process::server::Server;
+use hawkfish_testing::part;
 
 /// The profiles, and how much of each is looked at at least.
 const PROFILES: [(&str, usize); 4] = [
@@ -21,11 +21,7 @@ const PROFILES: [(&str, usize); 4] = [
 /// The profiles as files, from the folder that `HAWKFISH_DMTF_DIR` names; or none, which is said aloud but never a fault: they are DMTF's and others', and
 /// not a part of this.
 fn profiles(into: &Path) -> Option<PathBuf> {
-    let Some(from) = std::env::var_os("HAWKFISH_DMTF_DIR") else {
-        part::say_skipped("HAWKFISH_DMTF_DIR");
-        return None;
-    };
-    let archive = Path::new(&from).join("interop-profiles.tar.xz");
+    let archive = part::dmtf()?.join("interop-profiles.tar.xz");
     let done = Command::new("tar")
         .arg("-xf")
         .arg(archive)

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::speaking;
-use crate::process::part;
 use crate::process::server::Server;
+use hawkfish_testing::part;
 
 /// Assertions that cannot be looked at, and why.
 const OUT_OF_REACH: [(&str, &str); 3] = [

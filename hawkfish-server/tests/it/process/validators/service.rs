@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{log_in, run};
 use crate::process::client::Client;
 use crate::process::server::Server;
-use crate::process::{part, until};
+use hawkfish_testing::{part, until};
 
 /// How long a delivery may take to fail.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -165,7 +165,7 @@ async fn the_validator_finds_no_fault_with_simulated_systems() {
 #[cfg(feature = "libvirt")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_validator_finds_no_fault_with_domains_of_libvirt() {
-    use crate::process::lab::Lab;
+    use hawkfish_testing::lab::Lab;
 
     let Some(python) = part::python() else { return };
     let Some(lab) = Lab::up() else { return };

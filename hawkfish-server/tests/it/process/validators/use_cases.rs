@@ -1,8 +1,8 @@
 //! DMTF's use-case checkers: what administrators do, done as a client would.
 
 use super::{run, table};
-use crate::process::part;
 use crate::process::server::Server;
+use hawkfish_testing::part;
 
 #[test]
 fn the_use_case_checkers_find_no_fault() {

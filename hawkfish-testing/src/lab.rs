@@ -1,4 +1,4 @@
-//! A libvirt of the test's own, with domains that somebody else has defined.
+//! A libvirt of the test's own, with domains that somebody else has defined: by `scripts/lab`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{part, until};
+use crate::{part, until};
 
 /// A libvirtd in a folder, gone with its guests when this is dropped.
-pub(crate) struct Lab {
+#[derive(Debug)]
+pub struct Lab {
     folder: TempDir,
     uri: String,
 }
 
 impl Lab {
     /// Starts one; or skips the test, aloud, where no guests are to be had.
-    pub(crate) fn up() -> Option<Self> {
+    pub fn up() -> Option<Self> {
         part::variable("HAWKFISH_TEST_LIBVIRT_URI")?;
         // A short path: a socket lies within it.
         let folder = tempfile::Builder::new()
@@ -31,48 +32,46 @@ impl Lab {
     }
 
     /// Where libvirt answers.
-    pub(crate) fn uri(&self) -> &str {
+    pub fn uri(&self) -> &str {
         &self.uri
     }
 
     /// The lab's folder.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Does something to libvirtd: `stop`, `start`, `kill`, `freeze`, `thaw`.
-    pub(crate) fn daemon(&self, verb: &str) {
+    pub fn daemon(&self, verb: &str) {
         script(&[verb, text(self.path())]);
     }
 
     /// Runs virsh, and gives what it prints.
-    pub(crate) fn virsh(&self, arguments: &[&str]) -> String {
+    pub fn virsh(&self, arguments: &[&str]) -> String {
         let mut all = vec!["virsh", text(self.path())];
         all.extend(arguments);
         script(&all)
     }
 
     /// A bootable CD.
-    pub(crate) fn iso(&self, label: &str, more: &[&str]) -> PathBuf {
+    pub fn iso(&self, label: &str, more: &[&str]) -> PathBuf {
         self.image("iso", label, more)
     }
 
     fn image(&self, kind: &str, label: &str, more: &[&str]) -> PathBuf {
-        let path = self.path().join(format!("images/{label}.{kind}"));
-        let mut all = vec![kind, label, text(&path)];
+        let mut all = vec![kind, label];
         all.extend(more);
-        script(&all);
-        path
+        image(self.path(), &format!("images/{label}.{kind}"), &all)
     }
 
     /// Defines a domain of that name, with a disk whose label is its name in capitals.
-    pub(crate) fn define(&self, name: &str, more: &[&str]) -> Guest {
+    pub fn define(&self, name: &str, more: &[&str]) -> Guest {
         let xml = self.xml(name, more);
         self.define_as(name, &xml)
     }
 
     /// Defines a domain of that name by a text made by [`Lab::xml`].
-    pub(crate) fn define_as(&self, name: &str, xml: &str) -> Guest {
+    pub fn define_as(&self, name: &str, xml: &str) -> Guest {
         let file = self.path().join(format!("{name}.xml"));
         std::fs::write(&file, xml).unwrap();
         self.virsh(&["define", text(&file)]);
@@ -84,7 +83,7 @@ impl Lab {
     }
 
     /// What such a domain is defined by.
-    pub(crate) fn xml(&self, name: &str, more: &[&str]) -> String {
+    pub fn xml(&self, name: &str, more: &[&str]) -> String {
         let disk = self.image("disk", &name.to_ascii_uppercase(), &[]);
         let serial = self.serial(name);
         std::fs::write(&serial, "").unwrap();
@@ -115,21 +114,23 @@ impl Drop for Lab {
 }
 
 /// A domain of the lab.
-pub(crate) struct Guest {
-    pub(crate) name: String,
+#[derive(Debug)]
+pub struct Guest {
+    /// Its name.
+    pub name: String,
     /// The label of its disk.
-    pub(crate) disk: String,
+    pub disk: String,
     serial: PathBuf,
 }
 
 impl Guest {
     /// What it has written to its serial console since it was defined.
-    pub(crate) fn console(&self) -> String {
+    pub fn console(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.serial).unwrap_or_default()).into_owned()
     }
 
     /// The labels of all that it has booted, one for each boot.
-    pub(crate) fn booted(&self) -> Vec<String> {
+    pub fn booted(&self) -> Vec<String> {
         let console = self.console();
         let boots = console.split("HAWKFISH-BOOT label=").skip(1);
         let labels = boots.filter_map(|rest| rest.split_once(" platform="));
@@ -137,7 +138,7 @@ impl Guest {
     }
 
     /// Waits until it has booted what these labels say, each after the other, since it was defined.
-    pub(crate) async fn boots(&self, labels: &[&str]) {
+    pub async fn boots(&self, labels: &[&str]) {
         let what = format!(
             "{} boots {labels:?}; console: {}",
             self.name,
@@ -151,7 +152,7 @@ impl Guest {
     }
 
     /// Waits until its console says so.
-    pub(crate) async fn says(&self, text: &str) {
+    pub async fn says(&self, text: &str) {
         let what = format!("{} says {text}", self.name);
         until(&what, BOOT, async || {
             self.console().contains(text).then_some(())
@@ -163,13 +164,29 @@ impl Guest {
 /// How long a boot may take: emulated, on a busy machine.
 const BOOT: Duration = Duration::from_secs(120);
 
+/// An image in a folder, made of what `scripts/lab` takes for one: its kind, its label, and what else is to be said of it.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn image(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    let path = folder.join(name);
+    let (kind, label) = (arguments[0], arguments[1]);
+    let mut all = vec![kind, label, text(&path)];
+    all.extend(&arguments[2..]);
+    script(&all);
+    path
+}
+
 fn run(arguments: &[&str]) -> std::io::Result<Output> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/lab");
     Command::new(script).args(arguments).output()
 }
 
 /// Runs `scripts/lab` and gives what it prints.
-fn script(arguments: &[&str]) -> String {
+///
+/// # Panics
+/// With what it complained of, where it failed.
+pub fn script(arguments: &[&str]) -> String {
     let done = run(arguments).expect("scripts/lab runs");
     assert!(
         done.status.success(),
