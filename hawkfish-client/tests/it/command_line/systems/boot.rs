@@ -39,7 +39,7 @@ async fn what_a_machine_boots_from_is_shown_and_overridden_once() {
         .run(&["systems", "boot", NAME, "--target", "tape"])
         .await;
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("it boots from None, Pxe"), "{}", ran.err);
+    assert!(ran.err.contains("there are None, Pxe"), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]
