@@ -19,24 +19,24 @@ pub(crate) enum Command {
     Ls,
     /// One chassis.
     Show {
-        /// Its id, name or serial number.
+        /// Its id, name or serial number, or a machine in it.
         id: String,
     },
     /// Its power supplies and what it takes.
     Power {
-        /// Its id, name or serial number.
+        /// Its id, name or serial number, or a machine in it.
         id: String,
     },
     /// Its fans and temperatures.
     Thermal {
-        /// Its id, name or serial number.
+        /// Its id, name or serial number, or a machine in it.
         id: String,
     },
     /// All that is measured in it.
     Sensors(sensors::Arguments),
     /// Switches it on or off, with all that it holds.
     Reset {
-        /// Its id, name or serial number.
+        /// Its id, name or serial number, or a machine in it.
         id: String,
         /// On, ForceOff, PowerCycle, …; what it takes.
         reset: String,
@@ -50,7 +50,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["asset_tag", "indicator"]))]
 pub(crate) struct Set {
-    /// Its id, name or serial number.
+    /// Its id, name or serial number, or a machine in it.
     id: String,
     #[command(flatten)]
     mark: set::Mark,
@@ -169,7 +169,8 @@ async fn collection(client: &Client) -> Result<String> {
 async fn chassis(client: &Client, id: &str) -> Result<Fetched<Value>> {
     let collection = collection(client).await?;
     let names = ["Id", "Name", "SerialNumber", "UUID"];
-    find::member(client, &collection, id, &names, "chassis").await
+    let found = find::member(client, &collection, id, &names, "chassis").await;
+    find::or_of_system(found, client, id, "/Links/Chassis/0").await
 }
 
 /// With the ids of what it holds.

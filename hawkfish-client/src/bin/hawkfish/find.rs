@@ -99,3 +99,23 @@ pub(crate) async fn system(client: &Client, id: &str) -> Result<Fetched<Value>> 
     )
     .await
 }
+
+/// What was not found by an id of its own, found by what people call the machine that it belongs to: the first that a link of the system leads to.
+pub(crate) async fn or_of_system(
+    found: Result<Fetched<Value>>,
+    client: &Client,
+    id: &str,
+    pointer: &str,
+) -> Result<Fetched<Value>> {
+    let Err(Failure::NotFound(missing)) = found else {
+        return found;
+    };
+    let system = match system(client, id).await {
+        Err(Failure::NotFound(_)) => return Err(Failure::NotFound(missing)),
+        system => system?,
+    };
+    match link(&system.value, pointer) {
+        Some(uri) => Ok(client.get_value(uri).await?),
+        None => Err(Failure::NotFound(missing)),
+    }
+}

@@ -17,12 +17,12 @@ pub(crate) enum Command {
     Ls,
     /// One manager.
     Show {
-        /// Its id, name or UUID.
+        /// Its id, name or UUID, or a machine of it.
         id: String,
     },
     /// Restarts it; the machine runs on.
     Reset {
-        /// Its id, name or UUID.
+        /// Its id, name or UUID, or a machine of it.
         id: String,
         /// ForceRestart or what else it takes; without it gracefully.
         reset: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     },
     /// Sets it to what it was as it was made.
     ResetToDefaults {
-        /// Its id, name or UUID.
+        /// Its id, name or UUID, or a machine of it.
         id: String,
         /// PreserveNetworkAndUsers, PreserveNetwork, ResetAll; what it takes.
         reset: String,
@@ -56,12 +56,12 @@ pub(crate) enum Command {
 pub(crate) enum Protocols {
     /// All of them.
     Show {
-        /// Id, name or UUID of the manager.
+        /// Id, name or UUID of the manager, or a machine of it.
         id: String,
     },
     /// Switches protocols on or off, or sets their ports.
     Set {
-        /// Id, name or UUID of the manager.
+        /// Id, name or UUID of the manager, or a machine of it.
         id: String,
         /// `ssh=on`, `ipmi=off`, `https=8443`.
         #[arg(required = true, value_name = "PROTOCOL=on|off|PORT")]
@@ -75,7 +75,7 @@ pub(crate) enum Protocols {
 pub(crate) enum Time {
     /// What it shows, and where it has it from.
     Show {
-        /// Id, name or UUID of the manager.
+        /// Id, name or UUID of the manager, or a machine of it.
         id: String,
     },
     /// Sets the clock, or who tells it the time.
@@ -85,7 +85,7 @@ pub(crate) enum Time {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["time", "offset", "ntp", "servers"]))]
 pub(crate) struct TimeSet {
-    /// Id, name or UUID of the manager.
+    /// Id, name or UUID of the manager, or a machine of it.
     id: String,
     /// The time, such as 2030-01-31T02:00:00Z.
     #[arg(long)]
@@ -107,12 +107,12 @@ pub(crate) struct TimeSet {
 pub(crate) enum Certificates {
     /// All of them.
     Ls {
-        /// Id, name or UUID of the manager.
+        /// Id, name or UUID of the manager, or a machine of it.
         id: String,
     },
     /// One of them.
     Show {
-        /// Id, name or UUID of the manager.
+        /// Id, name or UUID of the manager, or a machine of it.
         id: String,
         /// Its id.
         certificate: String,
@@ -232,7 +232,8 @@ async fn collection(client: &Client) -> Result<String> {
 async fn manager(client: &Client, id: &str) -> Result<Fetched<Value>> {
     let collection = collection(client).await?;
     let names = ["Id", "Name", "UUID"];
-    find::member(client, &collection, id, &names, "manager").await
+    let found = find::member(client, &collection, id, &names, "manager").await;
+    find::or_of_system(found, client, id, "/Links/ManagedBy/0").await
 }
 
 fn view(manager: &Value) -> Value {

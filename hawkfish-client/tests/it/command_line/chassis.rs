@@ -8,14 +8,16 @@ use super::rack::Rack;
 const ID: &str = "863c6fd3-6d16-410b-b287-b8bb3d125a3a";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chassis_are_listed_and_shown_by_name_or_serial_number() {
+async fn chassis_are_listed_and_shown_by_name_or_serial_number_or_machine() {
     let rack = Rack::of(2).await;
     insta::assert_snapshot!("list", rack.shows(&["chassis", "ls"]).await);
     let shown = rack
         .shows(&["chassis", "show", "Chassis of sim-00001"])
         .await;
     insta::assert_snapshot!("one", shown);
-    assert_eq!(rack.shows(&["chassis", "show", "HFQ87ZTRAZ"]).await, shown);
+    for name in ["HFQ87ZTRAZ", "sim-00001"] {
+        assert_eq!(rack.shows(&["chassis", "show", name]).await, shown);
+    }
     let out = rack.shows(&["-o", "json", "chassis", "show", ID]).await;
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json, rack.get(&format!("/redfish/v1/Chassis/{ID}")).await);

@@ -25,6 +25,8 @@ async fn managers_are_listed_and_shown() {
     ] {
         assert!(shown.contains(words), "{shown}");
     }
+    let by_its_machine = rack.shows(&["managers", "show", "sim-00001"]).await;
+    assert_eq!(by_its_machine, shown);
     let out = rack.shows(&["-o", "json", "managers", "ls"]).await;
     let listed: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(listed[0]["@odata.id"], manager(""));
